@@ -15,13 +15,13 @@ enum class Fate : std::uint8_t {
 
 enum class Reason : std::uint8_t {
   None,
-  DropOldest,         // dropped: the oldest record made room
-  CloseDeadline,      // dropped or unknown: close() ran out of time
-  DeliveryTimeout,    // failed if never sent, else unknown
-  UnknownTopic,       // failed: the topic or partition does not exist
-  Rejected,           // failed: the broker refused it, see kafka_error
-  SequenceLost,       // unknown: the broker no longer knows this producer's history
-  ConnectionLost,     // unknown: acks 0 or 1 without idempotence cannot be retried safely
+  DropOldest,       // dropped: the oldest record made room
+  CloseDeadline,    // dropped or unknown: close() ran out of time
+  DeliveryTimeout,  // failed if never sent, else unknown
+  UnknownTopic,     // failed: the topic or partition does not exist
+  Rejected,         // failed: the broker refused it, see kafka_error
+  SequenceLost,     // unknown: the broker no longer knows this producer's history
+  ConnectionLost,   // unknown: acks 0 or 1 without idempotence cannot be retried safely
 };
 inline constexpr int kReasonCount = 8;
 

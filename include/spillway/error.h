@@ -103,7 +103,7 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() noexcept : error_(ErrorCode::Ok) {}
-  Result(Error error) : error_(std::move(error)) {}       // NOLINT(google-explicit-constructor)
+  Result(Error error) : error_(std::move(error)) {}         // NOLINT(google-explicit-constructor)
   Result(ErrorCode code) noexcept : error_(Error(code)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const noexcept { return error_.code() == ErrorCode::Ok; }

@@ -5,8 +5,8 @@
 //   if (!producer) return complain(producer.error().message());
 //   auto topic = producer->topic("events");
 //   auto sent = producer->send(*topic, {.key = "k", .value = "v"});
-//   if (!sent) …                     // sent.code(): Full, TooLarge, … and what to do: error().action()
-//   auto left = producer->close(10s);
+//   if (!sent) …                     // sent.code(): Full, TooLarge, … and what to do:
+//   error().action() auto left = producer->close(10s);
 #pragma once
 
 #include <chrono>
@@ -42,9 +42,9 @@ class Topic {
   std::uint32_t id_ = UINT32_MAX;
 };
 
-// Room for one record's value inside the producer's memory. Fill value(), then commit; a reservation
-// that is destroyed or aborted leaves no trace. Movable; used by one thread at a time; must end
-// before the producer is destroyed. While it lives it holds its bytes of the budget.
+// Room for one record's value inside the producer's memory. Fill value(), then commit; a
+// reservation that is destroyed or aborted leaves no trace. Movable; used by one thread at a time;
+// must end before the producer is destroyed. While it lives it holds its bytes of the budget.
 class Reservation {
  public:
   Reservation() noexcept = default;

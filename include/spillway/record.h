@@ -10,7 +10,8 @@
 
 namespace spillway {
 
-// A view of bytes that knows Kafka's null: Bytes{} is null (a value: tombstone), Bytes("") is empty.
+// A view of bytes that knows Kafka's null: Bytes{} is null (a value: tombstone), Bytes("") is
+// empty.
 class Bytes {
  public:
   constexpr Bytes() noexcept = default;
@@ -61,7 +62,8 @@ using Timestamp = std::chrono::time_point<std::chrono::system_clock, std::chrono
 inline constexpr std::int32_t kPartitionAny = -1;
 
 // Partition kPartitionAny: by murmur2 of the key as the Java client does; without a key, KIP-794
-// (stay with one partition for a batch, then prefer the less loaded). Timestamp 0: the time of send.
+// (stay with one partition for a batch, then prefer the less loaded). Timestamp 0: the time of
+// send.
 struct Record {
   Bytes key;
   Bytes value;
