@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Runs the gates, two at a time, all of them even if one fails, and ends with a table. Called by ./run check [GATE...].
+
+A gate is a list of commands that stops at the first one that fails. What it prints goes to build/check/GATE.log.
+"""
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "check"
+GATE_SECONDS = 1500  # no gate may hang the rest
+FUZZ_SECONDS = 20
+SCHEDULES = "1000000"
+FOLDERS = ("include", "src", "apps", "test", "bench", "fuzz", "examples")
+CLANG = "-DCMAKE_CXX_COMPILER=clang++-16"
+
+
+def sources(*suffixes):
+    return [str(p) for f in FOLDERS for p in sorted((ROOT / f).rglob("*")) if p.suffix in suffixes]
+
+
+def configure(folder, *options):
+    return ["cmake", "-S", ".", "-B", folder, "-G", "Ninja", "-DSPILLWAY_TESTS=ON", *options]
+
+
+def build(folder, *targets):
+    return ["ninja", "-C", folder, "-j", "1", *targets]  # two gates run at a time, on two cores
+
+
+def format_gate():
+    yield ["clang-format-16", "--dry-run", "-Werror", *sources(".h", ".cc")]
+
+
+def gcc_gate():
+    yield configure("build", "-DSPILLWAY_APPS=ON")
+    yield build("build")
+
+
+def clang_gate():
+    yield configure("build-clang", CLANG)
+    yield build("build-clang")
+
+
+def tidy_gate():
+    """Reads the compile commands, and the generated headers, of the gate before it."""
+    yield ["run-clang-tidy-16", "-p", "build-clang", "-j", "1", "-quiet", r"/(src|apps)/(?!.*_(test|bench|fuzz)\.cc)"]
+
+
+def sanitizer_gate(kind):
+    folder = f"build-{kind}"
+    yield configure(folder, CLANG, f"-DSPILLWAY_SANITIZE={kind}")
+    yield build(folder)
+    yield ["ctest", "--test-dir", folder, "--output-on-failure", "-LE", "kafka|packaging|slow"]
+
+
+def schedules_gate():
+    programs = sorted((ROOT / "build").rglob("*_schedule_test"))
+    if not programs:
+        yield ["sh", "-c", "echo there is no schedule test in build/; exit 1"]
+    for program in programs:
+        yield ["env", f"SPILLWAY_SCHEDULES={SCHEDULES}", str(program)]
+
+
+def fuzz_gate():
+    yield configure("build-fuzz", CLANG, "-DSPILLWAY_FUZZ=ON", "-DSPILLWAY_TESTS=OFF", "-DSPILLWAY_APPS=OFF")
+    yield build("build-fuzz")
+    fuzzers = [p for p in sorted((ROOT / "build-fuzz").rglob("*_fuzz")) if p.is_file() and os.access(p, os.X_OK)]
+    if not fuzzers:
+        yield ["sh", "-c", "echo there is no fuzzer in build-fuzz/; exit 1"]
+    for fuzzer in fuzzers:
+        yield [str(fuzzer), f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=512", "-print_final_stats=1"]
+
+
+# name: (what it proves, commands, the gate that has to come first). In the order in which they start.
+GATES = {
+    "gcc": ("g++ 12, warnings are errors", gcc_gate, None),
+    "format": ("clang-format 16", format_gate, None),
+    "layers": ("no include points upward or sideways", lambda: [["tools/check_layers.py"]], None),
+    "sizes": ("functions, files and lines stay small", lambda: [["tools/check_sizes.py"]], None),
+    "clang": ("clang 16, warnings are errors", clang_gate, None),
+    "tidy": ("clang-tidy 16", tidy_gate, "clang"),
+    "thread": ("tests under TSan", lambda: sanitizer_gate("thread"), None),
+    "address": ("tests under ASan and UBSan", lambda: sanitizer_gate("address"), None),
+    "schedules": ("a million schedules a model", schedules_gate, "gcc"),
+    "mutants": ("each weakened order makes a test fail", lambda: [["tools/mutants.py"]], None),
+    "spin": ("the ring as a Spin model", lambda: [["tools/spin/run"]], None),
+    "fuzz": (f"{FUZZ_SECONDS} s a fuzzer", fuzz_gate, None),
+}
+
+
+running = set()  # what Ctrl-C has to end, since each command leads a process group of its own
+
+
+def run_command(command, log, deadline):
+    log.write(f"$ {' '.join(command)[:200]}\n".encode())
+    log.flush()
+    try:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   start_new_session=True)
+    except OSError as error:
+        log.write(f"{error}\n".encode())
+        return False
+    running.add(process)
+    try:
+        return process.wait(max(1, deadline - time.monotonic())) == 0
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        log.write(f"\nended after {GATE_SECONDS} s\n".encode())
+        return False
+    finally:
+        running.discard(process)
+
+
+class Check:
+    """Two workers take gates in order; a gate whose predecessor is not done yet is left for later."""
+
+    def __init__(self, names):
+        self.waiting, self.results = list(names), {}
+        self.changed = threading.Condition()
+
+    def take(self):
+        with self.changed:
+            while self.waiting:
+                for name in self.waiting:
+                    first = GATES[name][2]
+                    if first in self.results or first not in self.names_open:
+                        self.waiting.remove(name)
+                        return name
+                self.changed.wait()
+        return None
+
+    def work(self):
+        while name := self.take():
+            started = time.monotonic()
+            print(f"     {name}: started", flush=True)
+            with open(LOGS / f"{name}.log", "wb") as log:
+                good = all(run_command(command, log, started + GATE_SECONDS) for command in GATES[name][1]())
+            with self.changed:
+                self.results[name] = (good, time.monotonic() - started)
+                self.names_open.discard(name)
+                self.report(name)
+                self.changed.notify_all()
+
+    def report(self, name):
+        good, seconds = self.results[name]
+        print(f"{'ok  ' if good else 'FAIL'} {name} ({seconds:.0f} s)", flush=True)
+        if not good:
+            lines = (LOGS / f"{name}.log").read_text(errors="replace").splitlines()
+            print("\n".join("     | " + line[:160] for line in lines[-25:]), flush=True)
+
+    def run(self):
+        self.names_open = set(self.waiting)
+        workers = [threading.Thread(target=self.work, daemon=True) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+
+def main(names):
+    unknown = [name for name in names if name not in GATES]
+    if unknown:
+        sys.exit(f"check: there is no gate {' '.join(unknown)}; the gates are {' '.join(GATES)}")
+    LOGS.mkdir(parents=True, exist_ok=True)
+    check = Check(names or list(GATES))
+    try:
+        check.run()
+    except KeyboardInterrupt:
+        for process in list(running):
+            os.killpg(process.pid, signal.SIGKILL)
+        sys.exit(130)
+    print()
+    for name in [name for name in GATES if name in check.results]:
+        good, seconds = check.results[name]
+        print(f"{name:<10} {'ok' if good else 'FAILED':<7} {seconds:6.0f} s   {GATES[name][0]}")
+    passed = sum(good for good, _ in check.results.values())
+    failed = len(check.results) - passed
+    print(f"\n{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
