@@ -12,13 +12,12 @@
 #include <string_view>
 
 #include "wire/api.h"
+#include "wire/errors.h"
 #include "wire/messages/api_versions.h"
 #include "wire/messages/request_header.h"
 #include "wire/messages/response_header.h"
 
 namespace spillway::wire {
-
-inline constexpr std::int16_t kUnsupportedVersion = 35;
 
 // A whole request frame, from the start of the writer's buffer; false on overflow. Spliced records
 // count into the length.
@@ -69,7 +68,8 @@ template <typename Response>
   if (!header.decode(in, none, header_version_response(api, version))) return in.error();
   if constexpr (Response::kApiKey == ApiVersionsResponse::kApiKey) {
     Reader ahead = in;
-    if (ahead.integer<std::int16_t>() == kUnsupportedVersion) version = 0;
+    if (static_cast<ErrorCode>(ahead.integer<std::int16_t>()) == ErrorCode::kUnsupportedVersion)
+      version = 0;
   }
   if (response.decode(in, arena, version)) in.finish();
   return in.error();
