@@ -3,11 +3,11 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 
 #include "base/cache_line.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "ring/platform.h"
 
 namespace spillway {
@@ -37,7 +37,6 @@ namespace spillway {
 template <class Platform = NativePlatform>
 class EventCount {
  public:
-  using TimePoint = std::chrono::steady_clock::time_point;
   enum class Ticket : std::uint32_t {};
 
   // Announces a waiter. Nothing to undo if the caller then finds that it need not wait: the next
@@ -47,8 +46,8 @@ class EventCount {
   }
 
   // Blocks until a notify_all later than the ticket (true), which then happens-before the return,
-  // or the deadline (false). The deadline is on CLOCK_MONOTONIC; TimePoint::max() waits for ever.
-  [[nodiscard]] bool wait(Ticket ticket, TimePoint deadline) noexcept {
+  // or the deadline (false). The deadline is on CLOCK_MONOTONIC; kNever waits for ever.
+  [[nodiscard]] bool wait(Ticket ticket, MonoTime deadline) noexcept {
     const auto expected = static_cast<std::uint32_t>(ticket);
     while (word_.load(std::memory_order_acquire) == expected) {
       if (!Platform::wait(word_, expected, deadline)) return false;

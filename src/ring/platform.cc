@@ -15,7 +15,7 @@ static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t),
               "the kernel reads the word itself, so the atomic must be nothing but the word");
 
 // libstdc++'s and libc++'s steady_clock count CLOCK_MONOTONIC, the clock of FUTEX_WAIT_BITSET.
-timespec absolute(std::chrono::steady_clock::time_point deadline) {
+timespec absolute(MonoTime deadline) {
   using std::chrono::nanoseconds;
   constexpr std::int64_t kSecond = 1'000'000'000;
   const std::int64_t ns =
@@ -27,8 +27,8 @@ timespec absolute(std::chrono::steady_clock::time_point deadline) {
 }  // namespace
 
 bool NativePlatform::wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
-                          std::chrono::steady_clock::time_point deadline) noexcept {
-  const bool forever = deadline == std::chrono::steady_clock::time_point::max();
+                          MonoTime deadline) noexcept {
+  const bool forever = deadline == kNever;
   const timespec until = absolute(deadline);
   const long result = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,
                               forever ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);

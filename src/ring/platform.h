@@ -4,8 +4,9 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
+
+#include "base/clock.h"
 
 namespace spillway {
 
@@ -43,10 +44,10 @@ struct NativePlatform {
   static void prefetch(const void* address) noexcept { __builtin_prefetch(address, 1); }
 
   // Sleeps while `word` holds `expected`, until wake_all or `deadline` (CLOCK_MONOTONIC;
-  // time_point::max() means for ever). False only when the deadline has passed; true may be
+  // kNever means for ever). False only when the deadline has passed; true may be
   // spurious, so the caller looks again.
   static bool wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
-                   std::chrono::steady_clock::time_point deadline) noexcept;
+                   MonoTime deadline) noexcept;
   static void wake_all(const std::atomic<std::uint32_t>& word) noexcept;
 };
 
