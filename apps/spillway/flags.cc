@@ -1,0 +1,144 @@
+#include "apps/spillway/flags.h"
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "apps/spillway/units.h"
+
+namespace spillway::cli {
+namespace {
+
+template <typename T>
+using Words = std::vector<std::pair<std::string, T>>;
+
+std::string quoted(const std::string& text) {
+  return "'" + text + "'";
+}
+
+template <typename T>
+std::string list_of(const Words<T>& words) {
+  std::string list;
+  for (const auto& word : words) list += (list.empty() ? "" : ", ") + word.first;
+  return list;
+}
+
+template <typename T, typename Set>
+CLI::Option* add_words(CLI::App& app, const std::string& name, const Words<T>& words, Set set,
+                       const std::string& help) {
+  return app.add_option_function<std::string>(
+      name,
+      [=](const std::string& text) {
+        for (const auto& [word, value] : words) {
+          if (word == text) return set(value);
+        }
+        throw CLI::ValidationError(name,
+                                   quoted(text) + " is not one of its words: " + list_of(words));
+      },
+      help);
+}
+
+}  // namespace
+
+CLI::Option* add_bytes(CLI::App& app, const std::string& name, std::size_t& value,
+                       const std::string& help) {
+  return app.add_option_function<std::string>(
+      name,
+      [name, &value](const std::string& text) {
+        const auto bytes = parse_bytes(text);
+        if (!bytes) throw CLI::ValidationError(name, quoted(text) + " " + std::string(kBytesHint));
+        value = *bytes;
+      },
+      help);
+}
+
+CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
+                          const std::string& help) {
+  return app.add_option_function<std::string>(
+      name,
+      [name, &value](const std::string& text) {
+        const auto time = parse_duration(text);
+        if (!time) {
+          throw CLI::ValidationError(name, quoted(text) + " " + std::string(kDurationHint));
+        }
+        value = *time;
+      },
+      help);
+}
+
+CLI::Option* add_count(CLI::App& app, const std::string& name, std::uint64_t& value,
+                       std::uint64_t limit, const std::string& help) {
+  return app.add_option_function<std::string>(
+      name,
+      [name, &value, limit](const std::string& text) {
+        std::uint64_t count = 0;
+        const char* end = text.data() + text.size();
+        const auto [rest, problem] = std::from_chars(text.data(), end, count);
+        if (problem != std::errc{} || rest != end || count > limit) {
+          throw CLI::ValidationError(
+              name, quoted(text) + " is not a whole number from 0 to " + std::to_string(limit));
+        }
+        value = count;
+      },
+      help);
+}
+
+void add_target_flags(CLI::App& app, SessionOptions& options) {
+  app.add_option("--bootstrap", options.producer.bootstrap,
+                 "Kafka brokers to start from, tried in turn")
+      ->type_name("HOST:PORT[,HOST:PORT]")
+      ->required();
+  app.add_option("--topic", options.topic, "where the records go")->type_name("TOPIC")->required();
+}
+
+void add_producer_flags(CLI::App& app, Options& options) {
+  add_bytes(app, "--memory", options.memory_max, "never hold more than this")
+      ->type_name("SIZE")
+      ->default_str("64MiB");
+  add_when_full(app, options.when_full, "block");
+  add_duration(app, "--block-deadline", options.block_deadline,
+               "with block: how long one record waits for room")
+      ->type_name("TIME")
+      ->default_str("60s");
+  const auto set_acks = [&options](Acks acks) {
+    options.acks = acks;
+    options.idempotence = acks == Acks::All;
+  };
+  add_words<Acks>(app, "--acks", {{"all", Acks::All}, {"1", Acks::Leader}, {"0", Acks::None}},
+                  set_acks, "who confirms: all replicas (no duplicates), the leader, or nobody")
+      ->type_name("all|1|0")
+      ->default_str("all");
+  add_duration(app, "--linger", options.linger, "how long a record waits for company")
+      ->type_name("TIME")
+      ->default_str("5ms");
+  add_duration(app, "--delivery-timeout", options.delivery_timeout,
+               "a record older than this has failed; 0: never")
+      ->type_name("TIME")
+      ->default_str("120s");
+}
+
+CLI::Option* add_when_full(CLI::App& app, WhenFull& value, const std::string& shown) {
+  const Words<WhenFull> words{{"block", WhenFull::Block},
+                              {"drop-oldest", WhenFull::DropOldest},
+                              {"fail-fast", WhenFull::FailFast}};
+  return add_words<WhenFull>(
+             app, "--when-full", words, [&value](WhenFull policy) { value = policy; },
+             "no room: wait, drop the oldest unsent record, or refuse the new one")
+      ->type_name("block|drop-oldest|fail-fast")
+      ->default_str(shown);
+}
+
+void add_report_flags(CLI::App& app, SessionOptions& options) {
+  app.add_option("--ledger", options.ledger_path, "write the ledger there, as JSON")
+      ->type_name("FILE");
+  add_words<ProgressMode>(
+      app, "--progress", {{"auto", ProgressMode::Auto}, {"off", ProgressMode::Off}},
+      [&options](ProgressMode mode) { options.progress = mode; },
+      "on standard error: a live view on a terminal, a line a second elsewhere")
+      ->type_name("auto|off")
+      ->default_str("auto");
+}
+
+}  // namespace spillway::cli
