@@ -5,6 +5,7 @@ A gate is a list of commands that stops at the first one that fails. What it pri
 """
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ LOGS = ROOT / "build" / "check"
 GATE_SECONDS = 1500  # no gate may hang the rest
 FUZZ_SECONDS = 20
 SCHEDULES = "1000000"
+TELLING = re.compile(r"error:|: Failure|\*\*\*|FAILED|ERROR:|SUMMARY:|WARNING: ThreadSanitizer")
 FOLDERS = ("include", "src", "apps", "test", "bench", "fuzz", "examples")
 CLANG = "-DCMAKE_CXX_COMPILER=clang++-16"
 
@@ -48,7 +50,9 @@ def clang_gate():
 
 def tidy_gate():
     """Reads the compile commands, and the generated headers, of the gate before it."""
-    yield ["run-clang-tidy-16", "-p", "build-clang", "-j", "1", "-quiet", r"/(src|apps)/(?!.*_(test|bench|fuzz)\.cc)"]
+    ours = f"^{re.escape(str(ROOT))}/(include|src|apps)/"
+    yield ["run-clang-tidy-16", "-p", "build-clang", "-j", "1", "-quiet", f"-header-filter={ours}",
+           ours + r"(?!.*_(test|bench|fuzz)\.cc)"]
 
 
 def sanitizer_gate(kind):
@@ -150,8 +154,11 @@ class Check:
         good, seconds = self.results[name]
         print(f"{'ok  ' if good else 'FAIL'} {name} ({seconds:.0f} s)", flush=True)
         if not good:
-            lines = (LOGS / f"{name}.log").read_text(errors="replace").splitlines()
-            print("\n".join("     | " + line[:160] for line in lines[-25:]), flush=True)
+            log = LOGS / f"{name}.log"
+            lines = log.read_text(errors="replace").splitlines()
+            lines = [line for line in lines if TELLING.search(line)][:20] or lines[-20:]
+            print("\n".join("     | " + line[:160] for line in lines))
+            print(f"     | all of it: {log.relative_to(ROOT)}", flush=True)
 
     def run(self):
         self.names_open = set(self.waiting)

@@ -87,17 +87,24 @@ class Sizes(PlantedFault):
                          ["src/ring/a.h:push: the exception is no longer needed"])
 
 
-class Format(PlantedFault):
+class Clang(PlantedFault):
+    def passes(self, tool, settings, text, *options):
+        if not shutil.which(tool):
+            self.skipTest(f"{tool} comes with ./run check")
+        shutil.copy(HERE.parent / settings, self.root)
+        self.plant("a.cc", text)
+        command = [tool, *options, self.root / "a.cc"]
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
     def test_a_badly_laid_out_line_is_refused(self):
-        formatter = shutil.which("clang-format-16")
-        if not formatter:
-            self.skipTest("clang-format-16 comes with ./run check")
-        shutil.copy(HERE.parent / ".clang-format", self.root)
-        self.plant("a.cc", "int  a ;\n")
-        command = [formatter, "--dry-run", "-Werror", self.root / "a.cc"]
-        self.assertNotEqual(subprocess.run(command, stderr=subprocess.DEVNULL).returncode, 0)
-        self.plant("a.cc", "int a;\n")
-        self.assertEqual(subprocess.run(command, stderr=subprocess.DEVNULL).returncode, 0)
+        dry = ("--dry-run", "-Werror")
+        self.assertFalse(self.passes("clang-format-16", ".clang-format", "int  a ;\n", *dry))
+        self.assertTrue(self.passes("clang-format-16", ".clang-format", "int a;\n", *dry))
+
+    def test_an_if_that_guards_nothing_is_refused(self):
+        guard = "int f(int a) {\n  if (a > 0)%s\n    return 1;\n  return 0;\n}\n"
+        self.assertFalse(self.passes("clang-tidy-16", ".clang-tidy", guard % ";"))
+        self.assertTrue(self.passes("clang-tidy-16", ".clang-tidy", guard % ""))
 
 
 if __name__ == "__main__":
