@@ -1,7 +1,10 @@
 #include "net/connection.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 
@@ -51,6 +54,21 @@ const char* verb_of(Phase phase) noexcept {
 }
 
 }  // namespace
+
+int connect_result(int fd) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+  if (error != 0) return error;
+  sockaddr_in6 local{};
+  sockaddr_in6 remote{};
+  socklen_t local_size = sizeof local;
+  socklen_t remote_size = sizeof remote;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&remote), &remote_size) != 0) return errno;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &local_size) != 0) return errno;
+  const bool itself = local_size == remote_size && std::memcmp(&local, &remote, local_size) == 0;
+  return itself ? ECONNREFUSED : 0;
+}
 
 void failure_print(const Connection& connection, std::chrono::milliseconds connect_timeout,
                    std::span<char> into) noexcept {

@@ -47,6 +47,12 @@ struct Connection {
   std::array<Address, kAddressesMax> addresses;
 };
 
+// The outcome of a non-blocking connect: 0 or an errno. A free port of the ephemeral range,
+// connected to over and over on loopback, one day meets itself (simultaneous open): that is
+// ECONNREFUSED, for nobody listens, and the socket must go lest it keep the broker from binding its
+// port.
+[[nodiscard]] int connect_result(int fd) noexcept;
+
 // "broker localhost:9092: connect failed: connection refused". Terminated, cut to fit.
 void failure_print(const Connection& connection, std::chrono::milliseconds connect_timeout,
                    std::span<char> into) noexcept;

@@ -36,23 +36,6 @@ int open_socket(int family) noexcept {
   return fd;
 }
 
-// The outcome of a non-blocking connect. A free port of the ephemeral range, connected to over and
-// over on loopback, one day meets itself (simultaneous open): that is nobody listening.
-int connect_result(int fd) noexcept {
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
-  if (error != 0) return error;
-  sockaddr_in6 local{};
-  sockaddr_in6 remote{};
-  socklen_t local_size = sizeof local;
-  socklen_t remote_size = sizeof remote;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&remote), &remote_size) != 0) return errno;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &local_size) != 0) return errno;
-  const bool itself = local_size == remote_size && std::memcmp(&local, &remote, local_size) == 0;
-  return itself ? ECONNREFUSED : 0;
-}
-
 }  // namespace
 
 ConnectionId EpollTransport::connect(const Endpoint& endpoint) {
