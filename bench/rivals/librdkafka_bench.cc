@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "harness/modes.h"
 
@@ -54,10 +55,19 @@ class Librdkafka {
       std::exit(2);
     }
     topic_ = rd_kafka_topic_new(handle_, settings.topic.c_str(), nullptr);
+    if (settings.mode == Mode::AckLatency) {
+      poller_ = std::jthread([this](const std::stop_token& stop) {
+        while (!stop.stop_requested()) rd_kafka_poll(handle_, 100);
+      });
+    }
   }
   Librdkafka(const Librdkafka&) = delete;
   Librdkafka& operator=(const Librdkafka&) = delete;
   ~Librdkafka() {
+    if (poller_.joinable()) {
+      poller_.request_stop();
+      poller_.join();
+    }
     rd_kafka_topic_destroy(topic_);
     rd_kafka_destroy(handle_);
   }
@@ -74,8 +84,11 @@ class Librdkafka {
     return refused == 0 ? Offer::Accepted : answer(rd_kafka_last_error());
   }
 
-  void serve() { rd_kafka_poll(handle_, 0); }
+  void serve() {
+    if (!poller_.joinable()) rd_kafka_poll(handle_, 0);
+  }
   void serve_until(std::uint64_t mono) {
+    if (poller_.joinable()) return sleep_until_ns(mono);
     for (std::uint64_t now = mono_ns(); now < mono; now = mono_ns()) {
       rd_kafka_poll(handle_, static_cast<int>((mono - now) / 1'000'000));
       if (mono - now < 1'000'000) sleep_until_ns(mono);
@@ -112,6 +125,7 @@ class Librdkafka {
   std::uint64_t headers_;
   rd_kafka_t* handle_ = nullptr;
   rd_kafka_topic_t* topic_ = nullptr;
+  std::jthread poller_;
 };
 
 }  // namespace
