@@ -1,0 +1,25 @@
+#include "testing/dev_broker/context.h"
+
+namespace spillway::dev {
+
+Reply handle(Context& context, const wire::ApiVersionsRequest& /*request*/,
+             wire::ApiVersionsResponse& response) {
+  const auto apis = context.allocate<wire::ApiVersionsResponse::Api>(std::size(wire::kApiRanges));
+  std::size_t count = 0;
+  for (const wire::ApiRange& range : wire::kApiRanges) {
+    if (count == apis.size()) break;
+    if (!is_served(range.key)) continue;
+    auto& api = apis[count++];
+    api.api_key = range.key;
+    // Kafka 4 claims Produce from 0 on too: older librdkafka takes its absence for a broker without
+    // compression.
+    api.min_version =
+        range.key == wire::ProduceRequest::kApiKey ? std::int16_t{0} : range.version_min;
+    api.max_version = version_max(context.caps, static_cast<ApiKey>(range.key), range.version_max);
+  }
+  response.error_code = context.error_or(KafkaError::None);
+  response.api_keys = apis.first(count);
+  return Reply::Answer;
+}
+
+}  // namespace spillway::dev

@@ -1,0 +1,51 @@
+#include "testing/dev_broker/context.h"
+
+namespace spillway::dev {
+namespace {
+
+using Response = wire::DescribeProducersResponse;
+
+void describe(Context& context, const Partition& partition, Response::Partition& out) {
+  const auto& states = partition.producers.all();
+  const auto producers = context.allocate<Response::Producer>(states.size());
+  auto state = states.begin();
+  for (auto& producer : producers) {
+    producer.producer_id = state->first;
+    producer.producer_epoch = state->second.epoch;
+    producer.last_sequence = state->second.last_sequence();
+    producer.last_timestamp = state->second.last_timestamp;
+    producer.coordinator_epoch = -1;
+    ++state;
+  }
+  out.active_producers = producers;
+}
+
+}  // namespace
+
+Reply handle(Context& context, const wire::DescribeProducersRequest& request, Response& response) {
+  const auto topics = context.allocate<Response::Topic>(request.topics.size());
+  for (std::size_t i = 0; i < topics.size(); ++i) {
+    const auto& asked = request.topics[i];
+    Topic* topic = context.cluster.find_topic(asked.name);
+    topics[i].name = asked.name;
+    const auto partitions = context.allocate<Response::Partition>(asked.partition_indexes.size());
+    for (std::size_t j = 0; j < partitions.size(); ++j) {
+      partitions[j].partition_index = asked.partition_indexes[j];
+      const Partition* partition =
+          topic == nullptr ? nullptr : topic->partition(asked.partition_indexes[j]);
+      KafkaError error = KafkaError::None;
+      if (partition == nullptr) {
+        error = KafkaError::UnknownTopicOrPartition;
+      } else if (partition->leader != context.node_id) {
+        error = KafkaError::NotLeaderOrFollower;
+      }
+      partitions[j].error_code = context.error_or(error);
+      if (partitions[j].error_code == 0) describe(context, *partition, partitions[j]);
+    }
+    topics[i].partitions = partitions;
+  }
+  response.topics = topics;
+  return Reply::Answer;
+}
+
+}  // namespace spillway::dev

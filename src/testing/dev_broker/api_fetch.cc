@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <chrono>
+
+#include "testing/dev_broker/context.h"
+
+namespace spillway::dev {
+namespace {
+
+using Request = wire::FetchRequest;
+using Response = wire::FetchResponse;
+using PartitionIn = Request::Partition;
+using PartitionOut = Response::Partition;
+
+constexpr std::int16_t kTopicIdsFrom = 13;
+constexpr std::int64_t kBytesMax = 16 << 20;  // of one answer, whatever the client allows
+constexpr std::int16_t kFetchSessionIdNotFound = 70;
+
+// What the first pass over the partitions found out.
+struct Survey {
+  std::size_t bytes_left;
+  std::size_t bytes = 0;
+  bool has_error = false;
+};
+
+// A partition that can be read, and what the first pass has granted it.
+struct Grant {
+  const PartitionLog* log;
+  std::size_t bytes;
+};
+
+KafkaError find_log(Context& context, Topic* topic, const PartitionIn& in, PartitionOut& out,
+                    const PartitionLog*& log) {
+  if (topic == nullptr) {
+    return context.version >= kTopicIdsFrom ? KafkaError::UnknownTopicId
+                                            : KafkaError::UnknownTopicOrPartition;
+  }
+  const FaultPlan faults = context.partition_plan(topic->name, in.partition);
+  if (faults.error.has_value()) return *faults.error;
+  const Partition* partition = topic->partition(in.partition);
+  if (partition == nullptr) return KafkaError::UnknownTopicOrPartition;
+  if (partition->leader != context.node_id) {
+    out.current_leader.leader_id = partition->leader;
+    out.current_leader.leader_epoch = partition->leader_epoch;
+    return KafkaError::NotLeaderOrFollower;
+  }
+  log = &partition->log;
+  if (in.fetch_offset < log->start_offset() || in.fetch_offset > log->end_offset()) {
+    return KafkaError::OffsetOutOfRange;
+  }
+  return KafkaError::None;
+}
+
+Grant survey_one(Context& context, Topic* topic, const PartitionIn& in, PartitionOut& out,
+                 Survey& survey) {
+  const PartitionLog* log = nullptr;
+  const KafkaError error = find_log(context, topic, in, out, log);
+  out.partition_index = in.partition;
+  out.error_code = code_of(error);
+  out.high_watermark = log == nullptr ? -1 : log->end_offset();
+  out.last_stable_offset = out.high_watermark;
+  out.log_start_offset = log == nullptr ? -1 : log->start_offset();
+  out.aborted_transactions.reset();
+  if (error != KafkaError::None) {
+    survey.has_error = true;
+    return {nullptr, 0};
+  }
+  const auto own_max = static_cast<std::size_t>(std::max(in.partition_max_bytes, 0));
+  const std::size_t bytes =
+      log->readable_bytes(in.fetch_offset, std::min(own_max, survey.bytes_left), survey.bytes == 0);
+  survey.bytes += bytes;
+  survey.bytes_left -= std::min(bytes, survey.bytes_left);
+  return {log, bytes};
+}
+
+void read_records(Context& context, const Request& request, std::span<const Grant> grants,
+                  std::span<const std::span<PartitionOut>> outs) {
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < outs.size(); ++i) {
+    for (std::size_t j = 0; j < outs[i].size(); ++j) {
+      const Grant& grant = grants[next++];
+      const std::size_t begin = context.scratch.size();
+      if (grant.log != nullptr) {
+        grant.log->read(request.topics[i].partitions[j].fetch_offset, grant.bytes, context.scratch);
+      }
+      outs[i][j].records = wire::Records::of(std::span(context.scratch).subspan(begin));
+    }
+  }
+}
+
+std::size_t count_partitions(const Request& request) {
+  std::size_t count = 0;
+  for (const Request::Topic& topic : request.topics) count += topic.partitions.size();
+  return count;
+}
+
+MonoTime deadline_of(const Context& context, const Request& request) {
+  return context.arrived + std::chrono::milliseconds(std::max(request.max_wait_ms, 0));
+}
+
+bool must_wait(const Context& context, const Request& request, const Survey& survey) {
+  if (survey.has_error || count_partitions(request) == 0) return false;
+  if (survey.bytes >= static_cast<std::size_t>(std::max(request.min_bytes, 0))) return false;
+  return context.now.mono < deadline_of(context, request);
+}
+
+}  // namespace
+
+// No fetch sessions: every answer says session 0, so clients go on sending full requests (KIP-227).
+Reply handle(Context& context, const Request& request, Response& response) {
+  if (request.session_id != 0) {
+    response.error_code = kFetchSessionIdNotFound;
+    return Reply::Answer;
+  }
+  Survey survey{
+      static_cast<std::size_t>(std::clamp<std::int64_t>(request.max_bytes, 0, kBytesMax))};
+  const auto topics = context.allocate<Response::Topic>(request.topics.size());
+  const auto outs = context.allocate<std::span<PartitionOut>>(topics.size());
+  const auto grants = context.allocate<Grant>(count_partitions(request));
+  if (context.out_of_memory) return Reply::Close;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < topics.size(); ++i) {
+    const Request::Topic& in = request.topics[i];
+    Topic* topic = context.version >= kTopicIdsFrom ? context.cluster.find_topic(in.topic_id)
+                                                    : context.cluster.find_topic(in.topic);
+    topics[i].topic = in.topic;
+    topics[i].topic_id = in.topic_id;
+    outs[i] = context.allocate<PartitionOut>(in.partitions.size());
+    for (std::size_t j = 0; j < outs[i].size(); ++j) {
+      grants[next++] = survey_one(context, topic, in.partitions[j], outs[i][j], survey);
+    }
+    topics[i].partitions = outs[i];
+  }
+  if (context.out_of_memory) return Reply::Close;
+  if (must_wait(context, request, survey)) {
+    context.wake_at = deadline_of(context, request);
+    return Reply::Park;
+  }
+  context.scratch.reserve(survey.bytes);  // views of it go into the answer: it must not move
+  read_records(context, request, grants, outs);
+  response.topics = topics;
+  return Reply::Answer;
+}
+
+}  // namespace spillway::dev

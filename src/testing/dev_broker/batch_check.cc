@@ -1,0 +1,59 @@
+#include "testing/dev_broker/batch_check.h"
+
+#include "wire/batch_reader.h"
+
+namespace spillway::dev {
+namespace {
+
+constexpr std::size_t kMagicAt = 16;
+constexpr std::size_t kLastOffsetDeltaAt = 23;
+
+BatchVerdict refuse(KafkaError error, const char* why) {
+  return {error, why, {}};
+}
+
+BatchFacts facts_of(const wire::BatchHeader& header) {
+  return {{header.producer_id, header.producer_epoch, header.base_sequence, header.record_count},
+          header.record_count,
+          header.max_timestamp_ms};
+}
+
+const char* producer_fault(const wire::BatchHeader& header) {
+  if ((header.attributes & wire::kControl) != 0) return "a producer may not write control batches";
+  if ((header.attributes & wire::kTransactional) != 0) return "transactions are not offered";
+  if (header.producer_id < 0) return nullptr;
+  if (header.producer_epoch < 0) return "a batch with a producer id has no epoch";
+  if (header.base_sequence < 0) return "a batch with a producer id has no sequence";
+  return nullptr;
+}
+
+}  // namespace
+
+BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max) {
+  if (records.size() > kMagicAt &&
+      static_cast<std::int8_t>(records[kMagicAt]) != wire::kBatchMagic) {
+    return refuse(KafkaError::InvalidRecord, "only record batches of magic 2 are accepted");
+  }
+  wire::BatchView batch;
+  const wire::DecodeError broken = wire::read_batch(records, batch);
+  if (broken.what != nullptr) return refuse(KafkaError::CorruptMessage, broken.what);
+  if (batch.bytes.size() != records.size()) {
+    return refuse(KafkaError::InvalidRecord, "a partition gets exactly one batch per request");
+  }
+  if (records.size() > bytes_max) {
+    return refuse(KafkaError::MessageTooLarge, "the batch is larger than message.max.bytes");
+  }
+  const wire::DecodeError invalid = wire::validate_records(batch);
+  if (invalid.what != nullptr) return refuse(KafkaError::InvalidRecord, invalid.what);
+  const char* fault = producer_fault(batch.header);
+  if (fault != nullptr) return refuse(KafkaError::InvalidRecord, fault);
+  return {KafkaError::None, nullptr, facts_of(batch.header)};
+}
+
+std::int32_t claimed_records(std::span<const std::byte> records) noexcept {
+  if (records.size() < wire::kBatchHeaderSize) return 0;
+  const auto delta = wire::load_big_endian<std::int32_t>(records.data() + kLastOffsetDeltaAt);
+  return delta < 0 || delta == 0x7fffffff ? 0 : delta + 1;
+}
+
+}  // namespace spillway::dev

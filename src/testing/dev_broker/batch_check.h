@@ -1,0 +1,26 @@
+// What a broker accepts as the records of one partition: exactly one sound record batch v2.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "testing/dev_broker/cluster.h"
+
+namespace spillway::dev {
+
+struct BatchVerdict {
+  KafkaError error = KafkaError::None;
+  const char* why = nullptr;  // a static sentence when there is an error
+  BatchFacts facts;
+};
+
+// CRC, magic, lengths, counts, offset deltas and producer fields. Records inside a compressed batch
+// are not looked at.
+[[nodiscard]] BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max);
+
+// The record count a batch claims, from two fields of its header, unchecked; 0 if there is no
+// header.
+[[nodiscard]] std::int32_t claimed_records(std::span<const std::byte> records) noexcept;
+
+}  // namespace spillway::dev
