@@ -77,7 +77,11 @@ def fuzz_gate():
     if not fuzzers:
         yield ["sh", "-c", "echo there is no fuzzer in build-fuzz/; exit 1"]
     for fuzzer in fuzzers:
-        yield [str(fuzzer), f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=512", "-print_final_stats=1"]
+        found = fuzzer.parent / f"{fuzzer.name}_found"  # libFuzzer writes into the first folder and reads the others
+        found.mkdir(exist_ok=True)
+        seeds = [str(p) for p in ROOT.glob(f"*/**/{fuzzer.name}_corpus") if not p.relative_to(ROOT).parts[0].startswith("build")]
+        yield [str(fuzzer), f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=1024",
+               f"-artifact_prefix={LOGS}/", "-verbosity=1", str(found), *seeds]
 
 
 # name: (what it proves, commands, the gate that has to come first). In the order in which they start.
