@@ -59,7 +59,10 @@ def sanitizer_gate(kind):
     folder = f"build-{kind}"
     yield configure(folder, CLANG, f"-DSPILLWAY_SANITIZE={kind}")
     yield build(folder)
-    yield ["ctest", "--test-dir", folder, "--output-on-failure", "-LE", "kafka|packaging|slow"]
+    # TSan of clang 16 cannot place its shadow memory where the kernel scatters addresses over more than 28 bits.
+    scattered = int(pathlib.Path("/proc/sys/vm/mmap_rnd_bits").read_text()) > 28
+    calm = ["setarch", "-R"] if scattered and kind == "thread" else []
+    yield [*calm, "ctest", "--test-dir", folder, "--output-on-failure", "-LE", "kafka|packaging|slow"]
 
 
 def schedules_gate():
@@ -71,17 +74,16 @@ def schedules_gate():
 
 
 def fuzz_gate():
-    yield configure("build-fuzz", CLANG, "-DSPILLWAY_FUZZ=ON", "-DSPILLWAY_TESTS=OFF", "-DSPILLWAY_APPS=OFF")
-    yield build("build-fuzz")
-    fuzzers = [p for p in sorted((ROOT / "build-fuzz").rglob("*_fuzz")) if p.is_file() and os.access(p, os.X_OK)]
-    if not fuzzers:
-        yield ["sh", "-c", "echo there is no fuzzer in build-fuzz/; exit 1"]
-    for fuzzer in fuzzers:
-        found = fuzzer.parent / f"{fuzzer.name}_found"  # libFuzzer writes into the first folder and reads the others
+    names = [path.stem for path in sorted((ROOT / "fuzz").glob("*_fuzz.cc"))]
+    if not names:
+        yield ["sh", "-c", "echo there is no fuzzer in fuzz/; exit 1"]
+    yield configure("build-fuzz", CLANG, "-DSPILLWAY_FUZZ=ON", "-DSPILLWAY_SANITIZE=address")
+    yield build("build-fuzz", *names)
+    for name in names:
+        found = ROOT / "build-fuzz" / "fuzz" / f"{name}.found"  # libFuzzer writes into its first folder, reads the others
         found.mkdir(exist_ok=True)
-        seeds = [str(p) for p in ROOT.glob(f"*/**/{fuzzer.name}_corpus") if not p.relative_to(ROOT).parts[0].startswith("build")]
-        yield [str(fuzzer), f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=1024",
-               f"-artifact_prefix={LOGS}/", "-verbosity=1", str(found), *seeds]
+        yield [f"build-fuzz/fuzz/{name}", f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=1024",
+               f"-artifact_prefix={LOGS}/", str(found), f"fuzz/corpus/{name.removesuffix('_fuzz')}"]
 
 
 # name: (what it proves, commands, the gate that has to come first). In the order in which they start.
