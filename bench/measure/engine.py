@@ -1,0 +1,136 @@
+"""A case is one table: clients that do the same work in turn, round after round (A B C A B C …)."""
+import dataclasses
+import statistics
+import sys
+
+from measure import clients, noise
+
+
+@dataclasses.dataclass
+class Row:
+    """One line of a table: a client and what it was asked to do."""
+    label: str
+    client: str
+    arguments: dict
+    preload: bool = False
+    outage: str = ""  # "", "frozen" or "closed"
+    results: list = dataclasses.field(default_factory=list)
+
+    def values(self, field):
+        """The field in every good round; "send_ns.p99" looks inside."""
+        found = []
+        for result in self.results:
+            value = result
+            for name in field.split("."):
+                value = value.get(name) if isinstance(value, dict) else None
+            if value is not None and "trouble" not in result:
+                found.append(value)
+        return found
+
+    def median(self, field):
+        values = self.values(field)
+        return statistics.median(values) if values else None
+
+
+@dataclasses.dataclass
+class Metric:
+    title: str
+    field: str
+    scale: float = 1.0
+    digits: int = 0
+
+
+@dataclasses.dataclass
+class Case:
+    group: str
+    title: str
+    broker: str
+    rows: list
+    metrics: list
+    rounds: int = 3
+    floor: str = ""        # label of the row that the others are divided by
+    ratio_of: str = ""     # the field that is divided
+    note: str = ""
+    plot: tuple = ()       # (kind, field or fields): see plots.py
+    noise: list = dataclasses.field(default_factory=list)
+
+    def row(self, label):
+        return next((row for row in self.rows if row.label == label), None)
+
+    def ratio(self, label, to=None, field=None):
+        """Median over the rounds of this row's number divided by the other's in the same round; None if there is none."""
+        field = field or self.ratio_of
+        row, base = self.row(label), self.row(to or self.floor)
+        if row is None or base is None:
+            return None
+        pairs = zip(row.results, base.results)
+        ratios = [value(a, field) / value(b, field) for a, b in pairs if value(a, field) and value(b, field)]
+        return statistics.median(ratios) if ratios else None
+
+
+def value(result, field):
+    """A number of one good result, or None."""
+    if "trouble" in result:
+        return None
+    for name in field.split("."):
+        result = result.get(name) if isinstance(result, dict) else None
+    return result
+
+
+def outage_actions(broker, kind):
+    away, back = (broker.freeze, broker.thaw) if kind == "frozen" else (broker.kill, broker.restart)
+    return {"ready": away, "held": back}
+
+
+def run_row(build, broker, row):
+    actions = outage_actions(broker, row.outage) if row.outage else None
+    preload = build / "bench" / "libmalloc_count.so" if row.preload else None
+    try:
+        result = clients.run(build, row.client, broker, row.arguments, actions, preload)
+    except clients.Missing as missing:
+        return {"client": row.client, "command": "", "trouble": str(missing)}
+    finally:
+        if row.outage:
+            heal(broker, row.outage)
+    return result
+
+
+def heal(broker, kind):
+    """A client that died in the outage must not leave it to the next one."""
+    if kind == "frozen":
+        broker.thaw()
+    elif not broker.alive():
+        broker.restart()
+
+
+def warm(build, broker):
+    """A Java broker compiles itself during its first million records: nobody's measurement should pay for that."""
+    broker.warm = True
+    for _ in range(3 if broker.kind == "kafka" else 0):
+        clients.run(build, "probe", broker, {"records": 1_000_000, "batch-bytes": 100_000})
+
+
+def run_case(build, brokers, case):
+    try:
+        broker = brokers.get(case.broker)
+        if not broker.warm:
+            warm(build, broker)
+    except (RuntimeError, OSError, clients.Missing) as reason:
+        for row in case.rows:
+            row.results.append({"client": row.client, "command": "", "trouble": f"no {case.broker} broker: {reason}"})
+        return
+    for number in range(case.rounds):
+        case.noise.append(noise.ping_pong(build))
+        for row in case.rows:
+            row.results.append(run_row(build, broker, row))
+            told = row.results[-1]
+            print(f"  {case.title} · round {number + 1} of {case.rounds} · {row.label}: {summary(case, told)}",
+                  file=sys.stderr, flush=True)
+
+
+def summary(case, result):
+    if "trouble" in result:
+        return result["trouble"]
+    metric = case.metrics[0]
+    number = value(result, metric.field)
+    return "–" if number is None else f"{number * metric.scale:,.{metric.digits}f} {metric.title}"
