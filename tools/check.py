@@ -44,7 +44,7 @@ def gcc_gate():
 
 
 def clang_gate():
-    yield configure("build-clang", CLANG)
+    yield configure("build-clang", CLANG, "-DSPILLWAY_BENCH=ON")
     yield build("build-clang")
 
 
@@ -62,7 +62,7 @@ def sanitizer_gate(kind):
     # TSan of clang 16 cannot place its shadow memory where the kernel scatters addresses over more than 28 bits.
     scattered = int(pathlib.Path("/proc/sys/vm/mmap_rnd_bits").read_text()) > 28
     calm = ["setarch", "-R"] if scattered and kind == "thread" else []
-    yield [*calm, "ctest", "--test-dir", folder, "--output-on-failure", "-LE", "kafka|packaging|slow"]
+    yield [*calm, "ctest", "--test-dir", folder, "--output-on-failure", "-LE", "kafka|packaging|slow|tools"]
 
 
 def schedules_gate():
