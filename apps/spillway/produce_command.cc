@@ -126,9 +126,7 @@ bool ProduceRun::send(const LineReader::Item& item) {
   if (sent.ok()) return true;
   if (sent.code() == ErrorCode::Closed && Signals::stop()) return false;
   refuse(item.size, sent.code());
-  const bool blocks = flags_.session.producer.when_full == WhenFull::Block;
-  if (sent.code() == ErrorCode::TooLarge) return true;
-  if (sent.error().action() == Action::BackOff && !blocks) return true;
+  if (session_.goes_on_after(sent.error())) return true;
   ended_early_ = true;
   return false;
 }

@@ -166,14 +166,23 @@ Session::Clock::time_point Session::patience_end() const {
   return Clock::now() + timeout + kFateGrace;
 }
 
+bool Session::goes_on_after(const Error& error) const noexcept {
+  if (error.code() == ErrorCode::TooLarge) return true;
+  const bool full_now = error.action() == Action::BackOff || error.action() == Action::Retry;
+  return full_now && options_.producer.when_full != WhenFull::Block;
+}
+
+std::optional<std::string> Session::write_ledger(const Latencies& latencies) {
+  if (options_.ledger_path.empty()) return std::nullopt;
+  return write_whole(options_.ledger_path,
+                     ledger_json(outcome_.snapshot, outcome_.refusals, outcome_.use, latencies));
+}
+
 int Session::report(const Latencies& latencies) {
   bool well = true;
-  if (!options_.ledger_path.empty()) {
-    const auto text = ledger_json(outcome_.snapshot, outcome_.refusals, outcome_.use, latencies);
-    if (const auto problem = write_whole(options_.ledger_path, text)) {
-      console_.say(*problem);
-      well = false;
-    }
+  if (const auto problem = write_ledger(latencies)) {
+    console_.say(*problem);
+    well = false;
   }
   well = say_problems() && well;
   if (options_.progress == ProgressMode::Auto) say_summary();

@@ -71,6 +71,12 @@ class Session {
   // record was delivered and nothing was refused. `latencies` go into the ledger.
   int report(const Latencies& latencies = {});
 
+  // Whether the next record has a chance after this answer. With Block it has not: the deadline was
+  // waited out, and what follows is better kept where it is.
+  [[nodiscard]] bool goes_on_after(const Error& error) const noexcept;
+  // Parts of report(), for a command that judges by other rules.
+  std::optional<std::string> write_ledger(const Latencies& latencies);
+  void say_summary();
   // A word for the live view.
   void note(std::string text);
   [[nodiscard]] Producer& producer() noexcept { return *producer_; }
@@ -88,7 +94,6 @@ class Session {
   [[nodiscard]] bool say_problems();
   [[nodiscard]] bool say_undelivered();
   [[nodiscard]] bool say_refused();
-  void say_summary();
 
   Console& console_;
   SessionOptions options_;
