@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by ./run. need WORD...: makes sure that each package is there; installs by name what is missing.
 # A word is a Debian package, or command:package when any version of the command will do.
 
