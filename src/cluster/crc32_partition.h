@@ -8,7 +8,7 @@
 namespace spillway {
 
 // CRC-32 (IEEE 802.3, as zlib). All 32 bits count in the modulo: keep it unsigned, without the mask
-// that murmur2 needs. Cost: 12 ns for 32 bytes.
+// that murmur2 needs. Cost: 20 to 50 ns for keys up to 100 bytes.
 [[nodiscard]] std::uint32_t crc32_of_key(std::span<const std::byte> key) noexcept;
 
 // `partitions` > 0. Only for keys of at least one byte: librdkafka sends an empty key, like a null
