@@ -31,9 +31,13 @@ Json reasons_of(const Ledger& ledger) {
 }
 
 Json refusals_of(const Refusals& refusals) {
-  return {{"full", refusals.full},           {"busy", refusals.busy},
-          {"too_large", refusals.too_large}, {"would_deadlock", refusals.would_deadlock},
-          {"closed", refusals.closed},       {"unknown_topic", refusals.unknown_topic}};
+  return {{"full", refusals.full},
+          {"busy", refusals.busy},
+          {"too_large", refusals.too_large},
+          {"would_deadlock", refusals.would_deadlock},
+          {"closed", refusals.closed},
+          {"unknown_topic", refusals.unknown_topic},
+          {"topic_pending", refusals.topic_pending}};
 }
 
 Json percentiles_of(const Histogram& histogram) {

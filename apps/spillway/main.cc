@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -17,6 +18,21 @@
 
 namespace spillway::cli {
 namespace {
+
+std::string list_of(const std::vector<Command>& commands) {
+  std::string list;
+  for (const Command& command : commands) {
+    list += (list.empty() ? "" : ", ") + command.app->get_name();
+  }
+  return list;
+}
+
+// CLI11 would only say that a command is missing.
+bool is_unknown_command(const std::vector<Command>& commands, const std::string& word) {
+  if (word.empty() || word.front() == '-') return false;
+  const auto is_it = [&word](const Command& command) { return command.app->get_name() == word; };
+  return std::none_of(commands.begin(), commands.end(), is_it);
+}
 
 const CLI::App& chosen_of(const CLI::App& root) {
   const auto chosen = root.get_subcommands();
@@ -37,20 +53,25 @@ int explain(const CLI::App& root, const CLI::ParseError& error) {
 }
 
 int run(int argc, char** argv) {
+  const Signals signals;
   CLI::App root("The Kafka producer that cannot run out of memory.", "spillway");
   root.require_subcommand(1);
   const std::vector<Command> commands{add_produce_command(root), add_bench_command(root),
                                       add_demo_command(root), add_dev_broker_command(root)};
+  if (argc > 1 && is_unknown_command(commands, argv[1])) {
+    std::fprintf(stderr, "spillway: there is no command '%s': choose one of %s.\n", argv[1],
+                 list_of(commands).c_str());
+    return kExitUsage;
+  }
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const std::string help = chosen_of(root).help();
+    const std::string help = root.help();
     std::fwrite(help.data(), 1, help.size(), stdout);
     return kExitDone;
   } catch (const CLI::ParseError& error) {
     return explain(root, error);
   }
-  const Signals signals;
   for (const Command& command : commands) {
     if (command.app->parsed()) return command.run();
   }

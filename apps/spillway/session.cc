@@ -100,11 +100,10 @@ Result<void> Session::send_patiently(const Record& record, Completion completion
   const auto busy_end = begin + kBusyPatience;
   while (!sent.ok()) {
     const ErrorCode code = sent.code();
-    if ((code == ErrorCode::Full || code == ErrorCode::Busy) && blocks && Signals::stop()) {
-      return ErrorCode::Closed;
-    }
-    const bool again = (code == ErrorCode::Full && Clock::now() < full_end) ||
-                       (code == ErrorCode::Busy && Clock::now() < busy_end);
+    const bool waits = code == ErrorCode::Full || code == ErrorCode::TopicPending;
+    if ((waits || code == ErrorCode::Busy) && blocks && Signals::stop()) return ErrorCode::Closed;
+    const auto end = waits ? full_end : busy_end;
+    const bool again = (waits || code == ErrorCode::Busy) && Clock::now() < end;
     if (!again) break;
     if (code == ErrorCode::Busy) std::this_thread::yield();
     sent = producer_->send(topic_, record, completion);
@@ -126,7 +125,8 @@ Refusals Session::refusals() const noexcept {
           .too_large = count(ErrorCode::TooLarge),
           .would_deadlock = count(ErrorCode::WouldDeadlock),
           .closed = count(ErrorCode::Closed),
-          .unknown_topic = count(ErrorCode::UnknownTopic)};
+          .unknown_topic = count(ErrorCode::UnknownTopic),
+          .topic_pending = count(ErrorCode::TopicPending)};
 }
 
 void Session::note(std::string text) {
@@ -219,7 +219,8 @@ bool Session::say_undelivered() {
 bool Session::say_refused() {
   const Refusals& refused = outcome_.refusals;
   const std::uint64_t sum = refused.full + refused.busy + refused.too_large +
-                            refused.would_deadlock + refused.closed + refused.unknown_topic;
+                            refused.would_deadlock + refused.closed + refused.unknown_topic +
+                            refused.topic_pending;
   if (sum == 0) return true;
   std::string sentence = format_count(sum) + " records were refused and not sent:";
   const auto add = [&sentence](std::uint64_t count, ErrorCode code) {
@@ -231,6 +232,7 @@ bool Session::say_refused() {
   add(refused.would_deadlock, ErrorCode::WouldDeadlock);
   add(refused.closed, ErrorCode::Closed);
   add(refused.unknown_topic, ErrorCode::UnknownTopic);
+  add(refused.topic_pending, ErrorCode::TopicPending);
   sentence.back() = '.';
   console_.say(sentence);
   return false;
