@@ -76,6 +76,9 @@ inline std::byte* write_tail(std::byte* out, const void* key, std::size_t key_si
                              const void* value, std::size_t value_size,
                              std::span<const Header> headers) noexcept;
 
+template <typename Header>
+inline std::byte* write_headers_part(std::byte* out, std::span<const Header> headers) noexcept;
+
 // What precedes a tail of `tail_size` bytes.
 [[nodiscard]] inline std::size_t prefix_size(std::size_t tail_size, std::int64_t timestamp_delta,
                                              std::int32_t offset_delta) noexcept;
@@ -130,12 +133,7 @@ inline std::byte* write_tail(std::byte* out, const void* key, std::size_t key_si
                              std::span<const Header> headers) noexcept {
   out = detail::write_sized(out, key, key_size);
   out = detail::write_sized(out, value, value_size);
-  out = write_varint(out, static_cast<std::int32_t>(headers.size()));
-  for (const Header& header : headers) {
-    out = detail::write_sized(out, detail::name_data(header.name), header.name.size());
-    out = detail::write_sized(out, header.value.data(), header.value.size());
-  }
-  return out;
+  return write_headers_part(out, headers);
 }
 
 inline std::size_t prefix_size(std::size_t tail_size, std::int64_t timestamp_delta,
@@ -151,6 +149,28 @@ inline std::byte* write_prefix(std::byte* out, std::size_t tail_size, std::int64
   *out++ = std::byte{0};  // attributes: none are defined
   out = write_varlong(out, timestamp_delta);
   return write_varint(out, offset_delta);
+}
+
+// The same tail in three parts, for a value that is written later or lies elsewhere: what precedes the
+// value (its length included), the value, the headers.
+[[nodiscard]] inline std::size_t key_part_size(const void* key, std::size_t key_size) noexcept {
+  return detail::sized_size(key, key_size);
+}
+inline std::byte* write_key_part(std::byte* out, const void* key, std::size_t key_size) noexcept {
+  return detail::write_sized(out, key, key_size);
+}
+template <typename Header>
+[[nodiscard]] inline std::size_t headers_part_size(std::span<const Header> headers) noexcept {
+  return tail_size(nullptr, 0, nullptr, 0, headers) - 2;
+}
+template <typename Header>
+inline std::byte* write_headers_part(std::byte* out, std::span<const Header> headers) noexcept {
+  out = write_varint(out, static_cast<std::int32_t>(headers.size()));
+  for (const Header& header : headers) {
+    out = detail::write_sized(out, detail::name_data(header.name), header.name.size());
+    out = detail::write_sized(out, header.value.data(), header.value.size());
+  }
+  return out;
 }
 
 }  // namespace spillway::wire
