@@ -121,9 +121,10 @@ class Recorder : public TransportEvents {
     note("closed", id, closed_hook);
   }
 
-  // Polls until `what` was seen, or five seconds are over.
+  // Polls until `what` comes, and is the last that came, or five seconds are over.
   bool poll_until(const std::string& what) {
-    return poll_until([&] { return !log.empty() && log.back() == what; });
+    const std::size_t before = log.size();
+    return poll_until([&] { return log.size() > before && log.back() == what; });
   }
   bool poll_until(const std::function<bool()>& done) {
     const MonoTime deadline = mono_now() + 5s;
