@@ -1,5 +1,5 @@
 // How noisy is the machine right now: the round trip of one cache line between two threads, in ns.
-// Prints the median and the largest of 20 samples of 1,000 trips as JSON. 77–160 is normal on two
+// Prints the median and the largest of 20 samples of 200 trips as JSON. 77–160 is normal on two
 // vCPUs, 500 is a bad second.
 #include <sched.h>
 
@@ -16,7 +16,7 @@
 namespace {
 
 constexpr int kSamples = 20;
-constexpr int kTrips = 1000;
+constexpr int kTrips = 200;
 
 struct alignas(spillway::kCacheLinePair) Word {
   std::atomic<std::uint32_t> value{0};

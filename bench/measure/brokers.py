@@ -27,7 +27,8 @@ def scratch_folder():
     """Logs go to memory when there is room for them: the disk is not what is measured."""
     memory = pathlib.Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > 6 << 30
-    return tempfile.TemporaryDirectory(prefix="spillway-bench.", dir=memory if roomy else None, ignore_cleanup_errors=True)
+    return tempfile.TemporaryDirectory(prefix="spillway-bench.", dir=memory if roomy else None,
+                                       ignore_cleanup_errors=True)
 
 
 class KafkaNode:

@@ -11,7 +11,8 @@ import time
 from measure import noise
 
 RSS_LIMIT = 4 << 30  # a client that is not bounded is stopped here, and the row says so
-PROGRAMS = {"probe": "probe", "spillway": "spillway_bench", "librdkafka": "librdkafka_bench", "franz-go": "franz_go_bench"}
+PROGRAMS = {"probe": "probe", "spillway": "spillway_bench", "librdkafka": "librdkafka_bench",
+            "franz-go": "franz_go_bench"}
 
 
 class Missing(Exception):

@@ -3,7 +3,7 @@ import dataclasses
 import statistics
 import sys
 
-from measure import clients, noise
+from measure import clients, micro, noise
 
 
 @dataclasses.dataclass
@@ -51,14 +51,15 @@ class Case:
     floor: str = ""        # label of the row that the others are divided by
     ratio_of: str = ""     # the field that is divided
     note: str = ""
-    plot: tuple = ()       # (kind, field or fields): see plots.py
+    plot: tuple = ()       # (kind, field): see plots.py
+    seconds: float = 0.5   # of each micro-benchmark
     noise: list = dataclasses.field(default_factory=list)
 
     def row(self, label):
         return next((row for row in self.rows if row.label == label), None)
 
     def ratio(self, label, to=None, field=None):
-        """Median over the rounds of this row's number divided by the other's in the same round; None if there is none."""
+        """Median over the rounds of this row's number divided by the other's in the same round, or None."""
         field = field or self.ratio_of
         row, base = self.row(label), self.row(to or self.floor)
         if row is None or base is None:
@@ -110,7 +111,22 @@ def warm(build, broker):
         clients.run(build, "probe", broker, {"records": 1_000_000, "batch-bytes": 100_000})
 
 
+def run_micro(build, case):
+    """The rows are what the programs report."""
+    for number in range(case.rounds):
+        case.noise.append(noise.ping_pong(build))
+        for room, program in micro.programs(build):
+            print(f"  {case.title} · round {number + 1} of {case.rounds} · {program.name}", file=sys.stderr, flush=True)
+            for name, result in micro.results(program, case.seconds).items():
+                label = f"{room}: {name}"
+                if case.row(label) is None:
+                    case.rows.append(Row(label, "spillway", {}))
+                case.row(label).results.append(result)
+
+
 def run_case(build, brokers, case):
+    if case.broker == "none":
+        return run_micro(build, case)
     try:
         broker = brokers.get(case.broker)
         if not broker.warm:

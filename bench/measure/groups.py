@@ -47,13 +47,14 @@ def send_latency(scale):
     return [Case("send_latency", "the send() call at 200,000 records/s", "kafka", rows(ALL, arguments),
                  latency_metrics("send_ns", "ns", 1) + [CPU, OTHERS], scale.rounds, floor="librdkafka",
                  ratio_of="send_ns.max", plot=("quantiles", "send_ns"),
-                 note="One clock read (`clock_ns` in the JSON, about 20 ns) is inside every number. The ratio is that of the largest call.")]
+                 note="One clock read (`clock_ns` in the JSON, about 20 ns) is inside every number. The ratio is that of "
+                      "the largest call.")]
 
 
 def ack_latency(scale):
     arguments = {"mode": "ack_latency", "rate": 20_000, "seconds": scale.seconds, "linger-ms": 0}
-    return [Case("ack_latency", "from send() to the callback at 20,000 records/s, linger 0", "kafka", rows(ALL, arguments),
-                 latency_metrics("ack_ns", "µs", 1e-3) + [CPU, OTHERS], scale.rounds, floor="franz-go",
+    return [Case("ack_latency", "from send() to the callback at 20,000 records/s, linger 0", "kafka",
+                 rows(ALL, arguments), latency_metrics("ack_ns", "µs", 1e-3) + [CPU, OTHERS], scale.rounds, floor="franz-go",
                  ratio_of="ack_ns.p99", plot=("quantiles", "ack_ns"), note="The ratio is that of p99.")]
 
 
@@ -77,8 +78,8 @@ def threads(scale):
         for count in (1, 2, 4, 8):
             arguments = {"threads": count, "records": int(records * scale.records)}
             lines.append(Row(f"{client} × {count}", client, arguments))
-    return [Case("threads", "100 B from 1 to 8 caller threads", "null", lines, [CPU, STEADY, SPEED, OTHERS], scale.rounds,
-                 floor="spillway × 1", ratio_of="cpu_ns_per_record", plot=("lines", "cpu_ns_per_record"))]
+    return [Case("threads", "100 B from 1 to 8 caller threads", "null", lines, [CPU, STEADY, SPEED, OTHERS],
+                 scale.rounds, floor="spillway × 1", ratio_of="cpu_ns_per_record", plot=("lines", "cpu_ns_per_record"))]
 
 
 def hold_arguments(scale, size, **more):
@@ -86,22 +87,25 @@ def hold_arguments(scale, size, **more):
             "settle-seconds": scale.settle_seconds, **more}
 
 
+POOL_PEAK = Metric("pool peak MiB", "memory_used_peak", MIB, 1)
 HELD = Metric("records held", "events.held.held")
-RSS_PEAK_HELD = Metric("peak RSS MiB", "rss_peak", MIB)
 RSS_SETTLED = Metric("RSS after MiB", "rss_settled", MIB)
 
 
 def held(scale):
-    whole = [Row(client, client, hold_arguments(scale, 100, **FULL_RECORD, **{"when-full": "fail-fast"}), outage="frozen")
+    refusing = {"when-full": "fail-fast"}
+    whole = [Row(client, client, hold_arguments(scale, 100, **FULL_RECORD, **refusing), outage="frozen")
              for client in PRODUCERS]
-    spread = [Row(f"spillway × {count}", "spillway", outage="frozen", arguments=hold_arguments(
-        scale, 100, partitions=count, spread="round_robin", **{"when-full": "fail-fast"})) for count in (1, 10, 100, 1000)]
+    spread = []
+    for count in (1, 10, 100, 1000):
+        arguments = hold_arguments(scale, 100, partitions=count, spread="round_robin", **refusing)
+        spread.append(Row(f"spillway × {count}", "spillway", arguments, outage="frozen"))
     return [Case("held", "held in 64 MiB: 100 B + 32 B key + one header of 64 B, broker frozen", "null", whole,
-                 [HELD, RSS_PEAK_HELD, RSS_SETTLED, OTHERS], 1, plot=("bars", "events.held.held")),
-            Case("held", "bytes that hold the payload, 100 B over 1 to 1,000 partitions, broker frozen", "null", spread,
+                 [HELD, RSS, RSS_SETTLED, OTHERS], 1, plot=("bars", "events.held.held")),
+            Case("held", "bytes that hold the payload: 100 B over 1 to 1,000 partitions, broker frozen", "null", spread,
                  [HELD, Metric("payload MiB", "events.held.payload", MIB, 1),
                   Metric("held by MiB", "events.held.payload_held_by", MIB, 1),
-                  Metric("pool peak MiB", "memory_used_peak", MIB, 1), RSS_PEAK_HELD], 1)]
+                  POOL_PEAK, RSS], 1)]
 
 
 def rss(scale):
@@ -116,8 +120,8 @@ def rss(scale):
                     lines.append(Row(f"spillway {policy} {size} B", "spillway", arguments, outage=outage))
                 for rival in ("librdkafka", "franz-go"):
                     lines.append(Row(f"{rival} {size} B", rival, hold_arguments(scale, size, **shape), outage=outage))
-            cases.append(Case("rss", f"memory in an outage, {words}, {'key and header' if full else 'value alone'}", "null", lines,
-                              [RSS_PEAK_HELD, Metric("pool peak MiB", "memory_used_peak", MIB, 1), HELD, RSS_SETTLED], 1,
+            title = f"memory in an outage, {words}, {'key and header' if full else 'value alone'}"
+            cases.append(Case("rss", title, "null", lines, [RSS, POOL_PEAK, HELD, RSS_SETTLED], 1,
                               plot=("memory", "rss_peak")))
     return cases
 
@@ -133,4 +137,12 @@ def allocs(scale):
                  note="C and C++: calls counted by libmalloc_count.so (LD_PRELOAD). Go: MemStats.Mallocs.")]
 
 
-GROUPS = {f.__name__: f for f in (cpu100, cpu1000, null, send_latency, ack_latency, partitions, threads, held, rss, allocs)}
+def micro(scale):
+    rates = [Metric("M items/s", "items_per_second", 1e-6, 2), Metric("GB/s", "bytes_per_second", 1e-9, 2)]
+    return [Case("micro", "micro-benchmarks beside the sources", "none", [],
+                 [Metric("wall ns", "wall_ns", 1, 1), Metric("CPU ns", "cpu_ns", 1, 1), *rates], scale.rounds,
+                 seconds=min(0.5, scale.records))]
+
+
+GROUPS = {group.__name__: group for group in (
+    cpu100, cpu1000, null, send_latency, ack_latency, partitions, threads, allocs, micro, held, rss)}

@@ -1,4 +1,4 @@
-"""How quiet the machine was: processor time that went to neither the client nor its broker, and a cache line's round trip."""
+"""How quiet the machine was: processor time of neither the client nor its broker, and a cache line's round trip."""
 import json
 import os
 import subprocess

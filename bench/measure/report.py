@@ -40,7 +40,8 @@ def troubles(case):
     for row in case.rows:
         bad = [result["trouble"] for result in row.results if "trouble" in result]
         if bad:
-            said.append(f"- **{row.label}**: {len(bad)} of {len(row.results)} runs left out: {bad[-1].splitlines()[-1][:200]}")
+            why = bad[-1].splitlines()[-1][:200]
+            said.append(f"- **{row.label}**: {len(bad)} of {len(row.results)} runs left out: {why}")
     return said
 
 
@@ -54,7 +55,7 @@ def noise_line(case):
     trips = [sample["ping_pong_ns"] for sample in case.noise if sample]
     if not trips:
         return []
-    return [f"Cache line round trip before each round: {', '.join(map(str, trips))} ns (77–160 is a quiet machine)."]
+    return [f"A cache line's round trip before each round: {', '.join(map(str, trips))} ns (quiet: 77–160)."]
 
 
 def section(case, pictures):
@@ -76,7 +77,8 @@ def goal_lines(cases):
         sign = "≥" if goal.at_least else "≤"
         word = "met" if goal.met else "**missed**"
         digits = max(goal.digits, 2) if goal.limit < 100 and goal.digits else goal.digits
-        lines.append(f"| {goal.sentence} | {number(goal.measured, digits)} | {sign} {number(goal.limit, digits)} | {word} |")
+        measured, limit = number(goal.measured, digits), number(goal.limit, digits)
+        lines.append(f"| {goal.sentence} | {measured} | {sign} {limit} | {word} |")
     return lines + [""]
 
 
@@ -109,11 +111,13 @@ def machine():
 def write(folder, cases, pictures, how):
     facts = machine() | how
     clients = sorted({r["client"] for case in cases for row in case.rows for r in row.results if "trouble" not in r})
-    lines = ["# Spillway beside other producers", "", f"`{how['command']}`, {how['started']}, {how['minutes']:.0f} min.", ""]
+    lines = ["# Spillway beside other producers", ""]
+    lines += [f"`{how['command']}`, {how['started']}, {how['minutes']:.0f} min.", ""]
     lines += [f"- {name}: {text}" for name, text in facts.items() if name not in ("command", "started", "minutes")]
     lines += [f"- clients: {', '.join(clients)}", ""]
-    lines += ["A cell is the median of the rounds [smallest..largest]. Rounds are interleaved, and a ratio is the median of the "
-              "ratios inside a round. Read ratios; absolute numbers move with the machine. `bench/README.md` says what can lie.", ""]
+    lines += ["A cell is the median of the rounds [smallest..largest]. Rounds are interleaved, and a ratio is the median of",
+              "the ratios inside a round. Read ratios: absolute numbers move with the machine. What can lie: `bench/README.md`.",
+              ""]
     lines += ["## Goals", ""] + goal_lines(cases) + ["## Measurements", ""]
     for case in cases:
         lines += section(case, pictures)

@@ -13,7 +13,7 @@ import (
 // franz-go set up for throughput as its documentation says: buffers bounded by bytes only, promises instead of
 // ProduceSync, values handed over without a copy.
 type client struct {
-	promise                          func(*kgo.Record, error) // made once: a method value costs an allocation each time it is written
+	promise                          func(*kgo.Record, error) // made once: each use of a method value allocates
 	s                                settings
 	payload                          *payload
 	kafka                            *kgo.Client
