@@ -22,15 +22,15 @@ namespace spillway {
 // For the ring "the state" is its head, and try_push returning Full is the look: park on Full only;
 // after Busy yield and retry.
 //
-//   word   | epoch : 31 | waiters : 1 |      a notify adds 1 to a word whose bit is set: clears it,
-//   and carries into the epoch
+//   word   | epoch : 31 | waiters : 1 |   a notify adds 1 to a word whose bit is set, which clears
+//                                         the bit and carries into the epoch
 //
-// | atomic | written by             | read by        | order            | what breaks if weaker |
-// |--------|------------------------|----------------|------------------|----------------------------------------------------------|
-// | word_  | waiter sets the bit    | notifier       | seq_cst RMW      | waiter and notifier miss
-// each other: it sleeps for ever  | | word_  | -                      | notifier       | seq_cst
-// load     | same                                                     | | word_  | notifier bumps
-// | waiter         | release / acquire| a woken waiter may not see what was written before notify|
+// | atomic | operation                  | order        | what breaks if weaker               |
+// |--------|----------------------------|--------------|-------------------------------------|
+// | word_  | waiter sets the bit        | seq_cst RMW  | waiter and notifier miss each other |
+// | word_  | notifier looks for the bit | seq_cst load | the same                            |
+// | word_  | notifier bumps the epoch   | release CAS  | a woken waiter does not see what    |
+// | word_  | waiter looks again         | acquire load | was written before the notify       |
 //
 // A waiter would miss its notify only if exactly 2^31 of them fell between its ticket and its
 // sleep.
@@ -84,12 +84,12 @@ class EventCount {
 //
 //   word   | wake_position : 62 | state : 2 |
 //
-// | atomic | written by                     | read by | order        | what breaks if weaker |
-// |--------|--------------------------------|---------|--------------|------------------------------------------------------|
-// | word_  | I/O thread: prepare_sleep      | callers | seq_cst store| caller misses the sleeper,
-// sleeper misses the record | | word_  | -                              | callers | seq_cst load |
-// same                                                 | | word_  | caller CAS, I/O thread
-// exchange| both    | relaxed      | nothing: the winner is decided by the RMW itself     |
+// | atomic | operation                     | order         | what breaks if weaker           |
+// |--------|-------------------------------|---------------|---------------------------------|
+// | word_  | the I/O thread announces      | seq_cst store | publisher and sleeper miss each |
+// | word_  | a publisher looks             | seq_cst load  | other                           |
+// | word_  | caller claims the wake: CAS   | relaxed       | - (the RMW decides who wins)    |
+// | word_  | I/O thread wakes: exchange    | relaxed       | - (the same)                    |
 template <class Platform = NativePlatform>
 class SleepWord {
  public:
@@ -106,7 +106,7 @@ class SleepWord {
     std::uint64_t word = word_.load(std::memory_order_seq_cst);
     while (wants_wake(word, position)) {
       if (word_.compare_exchange_strong(word, kAwake, std::memory_order_relaxed,
-                                        std::memory_order_seq_cst)) {
+                                        std::memory_order_relaxed)) {
         return true;
       }
     }

@@ -1,42 +1,38 @@
 // The ring between the callers and the I/O thread: bounded, many producers, and DropOldest by "the
 // dropper becomes a consumer".
 //
-//   tail_ (line pair)  next position to claim       caller: CAS t -> t+1
-//   head_ (line pair)  oldest position not taken    I/O thread or a dropping caller: CAS h -> h+n,
-//   committed slots only
+//   tail_   next position to claim        a caller moves it by CAS, t -> t+1
+//   head_   oldest position not taken     the I/O thread or a dropping caller moves it by CAS,
+//                                         h -> h+n, over committed slots only
 //
-//   slots   +-----------------+-----------------+---  N = 2^k >= 2, 16 bytes each, owned by whoever
-//   built the ring
-//           | sequence: value | sequence: value |
-//           +-----------------+-----------------+---
+//   slots   +----------+-------+----------+-------+--   N = 2^k >= 2, 16 bytes each, owned by
+//           | sequence | value | sequence | value |     whoever built the ring
+//           +----------+-------+----------+-------+--
 //
-//   sequence of the slot that serves position p (p mod N):
+//   sequence of the slot that serves position p (slot p mod N):
 //           p      free for p          claim by CAS on tail_, write value, publish p+1
 //           p+1    committed           take by CAS on head_, read value, release p+N
 //           p+N    free for p+N        (next lap)
 //   With N = 1 "committed at p" and "free for p+1" would be the same number: that is why N >= 2.
-//   A dropper that wins the CAS on head_ owns the committed slot of the lap before, so it reuses
-//   that very slot: no third thread can steal it, and no thread ever reads a slot that it does not
-//   own.
 //
-// | atomic        | written by                      | read by          | order            | what
-// breaks if weaker             |
-// |---------------|---------------------------------|------------------|------------------|-----------------------------------|
-// | sequence      | claimer: publish                | takers           | seq_cst store    |
-// relaxed: value read torn;         | |               |                                 | | |
-// release: SleepWord loses a wake   | | sequence      | taker: release the slot         | claimers
-// | release store    | value overwritten while it is read| | sequence      | - | takers, claimers |
-// acquire load     | same two, on the reading side     | | sequence      | - | published()      |
-// seq_cst load     | I/O thread sleeps over a record   | | tail_         | claimer CAS, dropper
-// store      | everybody        | relaxed          | nothing: sequence orders the data | | head_ |
-// taker CAS                       | everybody        | seq_cst CAS      | a blocked caller sleeps
-// over room | | head_         | -                               | full test        | seq_cst load
-// | same; Full told when there is room| | head_         | -                               | takers
-// | relaxed load     | nothing: the CAS decides          |
+// A dropper that wins the CAS on head_ owns the committed slot of the lap before, so it reuses that
+// very slot: no third thread can steal it, and nobody ever reads a slot that it does not own.
 //
-// Positions are 64 bit and never reused. No fences: they cost more than a seq_cst store here and
-// blind ThreadSanitizer. Source of the idea: Vyukov's per-slot sequence; force_push of a stamped
-// array queue. Proofs: ring_schedule_test.cc, ring.pml.
+// | atomic   | operation                        | order         | what breaks if weaker         |
+// |----------|----------------------------------|---------------|-------------------------------|
+// | sequence | claimer publishes                | seq_cst store | relaxed: value read torn;     |
+// |          |                                  |               | release: a wake is lost       |
+// | sequence | taker releases the slot          | release store | value overwritten while read  |
+// | sequence | claimers, takers look            | acquire load  | the same two, other side      |
+// | sequence | published(): a sleeper looks     | seq_cst load  | it sleeps over a record       |
+// | tail_    | claimer CAS, dropper store, all  | relaxed       | - (sequence orders the data)  |
+// | head_    | takers move it                   | seq_cst CAS   | a caller sleeps over room     |
+// | head_    | a caller decides that it is Full | seq_cst load  | the same                      |
+// | head_    | takers look                      | relaxed load  | - (the CAS decides)           |
+//
+// Positions are 64 bit and never reused. No fences: they cost more than a seq_cst store, and
+// ThreadSanitizer does not understand them. After Vyukov's bounded queue (a sequence per slot) and
+// the force_push of stamped array queues. Proofs: ring_schedule_test.cc, mutants.toml, ring.pml.
 #pragma once
 
 #include <atomic>
@@ -161,7 +157,7 @@ class Ring {
       const std::uint64_t head = head_.load(std::memory_order_relaxed);
       const std::size_t count = committed_from(head, count_max);
       if (count == 0) {
-        if (head == head_.load(std::memory_order_seq_cst)) return 0;
+        if (head == head_.load(std::memory_order_relaxed)) return 0;
         continue;  // somebody took it meanwhile: look at the new head
       }
       if (!take(head, count)) continue;
@@ -182,9 +178,10 @@ class Ring {
     return static_cast<std::int64_t>(sequence - (position + 1)) >= 0;
   }
 
-  // Whether pop_many would find something. The re-check of the I/O thread between
-  // SleepWord::prepare_sleep and its sleep.
-  bool ready() const noexcept { return published(head_.load(std::memory_order_seq_cst)); }
+  // Whether pop_many would find something: the second look of the I/O thread, between
+  // SleepWord::prepare_sleep and its sleep. A head that a dropper has moved meanwhile names a slot
+  // that has been published too: one turn too many, never a lost wake.
+  bool ready() const noexcept { return published(head_.load(std::memory_order_relaxed)); }
 
   // Any thread; true at some instant of the call only if nobody else is inside one.
   std::size_t size_approximate() const noexcept {
@@ -195,8 +192,9 @@ class Ring {
     return size < capacity_ ? static_cast<std::size_t>(size) : capacity_;
   }
 
-  std::uint64_t head_position() const noexcept { return head_.load(std::memory_order_seq_cst); }
-  std::uint64_t tail_position() const noexcept { return tail_.load(std::memory_order_seq_cst); }
+  // Any thread; hints. A sleeper's re-check is ready() or published().
+  std::uint64_t head_position() const noexcept { return head_.load(std::memory_order_relaxed); }
+  std::uint64_t tail_position() const noexcept { return tail_.load(std::memory_order_relaxed); }
   std::size_t capacity() const noexcept { return capacity_; }
 
  private:

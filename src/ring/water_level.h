@@ -18,11 +18,10 @@ struct LevelChange {
   Level to = Level::Calm;
 };
 
-// | atomic | written by                       | read by   | order       | what breaks if weaker |
-// |--------|----------------------------------|-----------|-------------|--------------------------------------------------------|
-// | level_ | whoever crosses a threshold, CAS | everybody | relaxed     | nothing: the level
-// carries no other data; the CAS alone| |        |                                  |           |
-// | makes each crossing one event                          |
+// | atomic | operation                      | order   | what breaks if weaker                  |
+// |--------|--------------------------------|---------|----------------------------------------|
+// | level_ | whoever crosses a threshold    | relaxed | - (it carries no other data; the CAS   |
+// |        | moves it by CAS; everyone looks|         | makes each crossing one event)         |
 template <class Platform = NativePlatform>
 class WaterLevel {
  public:

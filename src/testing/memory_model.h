@@ -3,22 +3,20 @@
 //
 // Every location keeps all values ever stored, in modification order:
 //
-//   location x   [0: value, view] [1: value, view] [2: value, view] ...   append only, per schedule
-//   thread       view: for each location the oldest entry it may still read; for each thread the
-//   clock it has seen
+//   location x   [0: value, view] [1: value, view] [2: value, view] ...   append only
+//   thread       view: the oldest entry of each location that it may still read, and the clock of
+//                each other thread that it has seen
 //
-// - A load returns any entry from the thread's view of x up to the newest. Acquire joins the
-// entry's view into the thread's.
+// - A load returns any entry from the thread's view of x up to the newest. Acquire joins the view
+//   in the entry into the thread's.
 // - A release store leaves the thread's view in the entry; a relaxed one leaves none. A
-// read-modify-write reads the newest entry
-//   and passes on the view of the entry it replaces (release sequence).
-// - seq_cst operations are ordered as executed: a seq_cst load reads no entry older than any
-// seq_cst operation on x touched.
-// - Shared<T> values are not atomic: an access that is not ordered by clocks after a conflicting
-// one is a data race.
+//   read-modify-write reads the newest entry and passes its view on (release sequence).
+// - seq_cst operations are ordered as executed: a seq_cst load reads no entry older than what an
+//   earlier seq_cst operation on x has read or written.
+// - Shared<T> values are not atomic: an access that no clock orders after an earlier conflicting
+//   one is a data race.
 //
-// Not modelled: fences, load buffering, modification orders other than the order of execution,
-// spurious failure of weak CAS.
+// Not modelled: fences, load buffering, modification orders other than the order of execution.
 #pragma once
 
 #include <array>

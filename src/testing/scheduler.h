@@ -4,17 +4,20 @@
 //
 //   TEST(Queue, NeverLosesAnItem) {
 //     EXPECT_EQ(explore([](Scheduler& scheduler) {
-//       Queue<ScheduledPlatform> queue;                         // state lives here, made anew for
-//       every schedule scheduler.thread([&] { queue.push(1); }); scheduler.thread([&] {
-//       scheduler.check(queue.pop() == 1, "popped what was pushed"); }); scheduler.run(); //
-//       returns when both are done
+//       Queue<ScheduledPlatform> queue;  // the state lives here, made anew for every schedule
+//       scheduler.thread([&] { queue.push(1); });
+//       scheduler.thread([&] { scheduler.check(queue.pop() == 1, "popped what was pushed"); });
+//       scheduler.run();                 // returns when both are done
 //     }).report(), "");
 //   }
 //
 // A thread's body must not hold what only its destructor frees (a vector, a lock): a failed
-// schedule abandons the stacks. Environment: SPILLWAY_SCHEDULES = how many schedules a scenario;
-// SPILLWAY_SEED = replay that one seed only; SPILLWAY_SEED_FIRST = where the seeds begin (default
-// 1, so that a plain run is the same every time).
+// schedule abandons the stacks.
+//
+// Environment
+//   SPILLWAY_SCHEDULES    how many schedules a scenario
+//   SPILLWAY_SEED         replay this one seed only
+//   SPILLWAY_SEED_FIRST   where the seeds begin; 1 by default, so a plain run never varies
 #pragma once
 
 #include <array>
