@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <atomic>
-#include <cerrno>
 #include <thread>
 
 #include "net/net_test_support.h"
@@ -333,12 +332,6 @@ TEST_F(EpollTransportTest, NoWakeIsLostBetweenTwoThreads) {
     seen.store(asked.load());
   }
   waker.join();
-}
-
-TEST_F(EpollTransportTest, WakeLeavesErrnoAlone) {
-  errno = 77;
-  transport_->wake();
-  EXPECT_EQ(errno, 77);
 }
 
 TEST_F(EpollTransportTest, TooFewDescriptorsFailTheAttemptWithASentence) {
