@@ -87,6 +87,8 @@ def hold_arguments(scale, size, **more):
             "settle-seconds": scale.settle_seconds, **more}
 
 
+BORROWED = ("franz-go refers to values that lie in one block shared by all records: they are not in its RSS. Spillway and "
+            "librdkafka hold copies.")
 POOL_PEAK = Metric("pool peak MiB", "memory_used_peak", MIB, 1)
 HELD = Metric("records held", "events.held.held")
 RSS_SETTLED = Metric("RSS after MiB", "rss_settled", MIB)
@@ -101,7 +103,7 @@ def held(scale):
         arguments = hold_arguments(scale, 100, partitions=count, spread="round_robin", **refusing)
         spread.append(Row(f"spillway × {count}", "spillway", arguments, outage="frozen"))
     return [Case("held", "held in 64 MiB: 100 B + 32 B key + one header of 64 B, broker frozen", "null", whole,
-                 [HELD, RSS, RSS_SETTLED, OTHERS], 1, plot=("bars", "events.held.held")),
+                 [HELD, RSS, RSS_SETTLED, OTHERS], 1, plot=("bars", "events.held.held"), note=BORROWED),
             Case("held", "bytes that hold the payload: 100 B over 1 to 1,000 partitions, broker frozen", "null", spread,
                  [HELD, Metric("payload MiB", "events.held.payload", MIB, 1),
                   Metric("held by MiB", "events.held.payload_held_by", MIB, 1),
@@ -122,7 +124,7 @@ def rss(scale):
                     lines.append(Row(f"{rival} {size} B", rival, hold_arguments(scale, size, **shape), outage=outage))
             title = f"memory in an outage, {words}, {'key and header' if full else 'value alone'}"
             cases.append(Case("rss", title, "null", lines, [RSS, POOL_PEAK, HELD, RSS_SETTLED], 1,
-                              plot=("memory", "rss_peak")))
+                              plot=("memory", "rss_peak"), note=BORROWED))
     return cases
 
 

@@ -5,12 +5,17 @@ import statistics
 try:
     import matplotlib
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 except ImportError:
     pyplot = None
 
 COLOURS = {"probe": "#9a9a9a", "spillway": "#0b6e99", "librdkafka": "#d9730d", "franz-go": "#6940a5"}
+MIB_TICKS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 QUANTILES = ("p50", "p99", "p999", "max")
+
+
+def title_of(case, field):
+    return next((metric.title for metric in case.metrics if metric.field == field), field)
 
 
 def whiskers(values):
@@ -28,7 +33,7 @@ def bars(axes, case, field):
     axes.set_yticks(range(len(case.rows)), [row.label for row in case.rows])
     axes.invert_yaxis()
     axes.margins(x=0.15)
-    axes.set_xlabel(field)
+    axes.set_xlabel(title_of(case, field))
 
 
 def quantiles(axes, case, field):
@@ -48,9 +53,12 @@ def lines(axes, case, field):
         points = [point for point in points if point[1] is not None]
         if points:
             axes.plot(*zip(*points), marker="o", label=client, color=COLOURS[client])
+    abscissae = sorted({int(row.label.split("×")[1]) for row in case.rows})
     axes.set_xscale("log")
+    axes.set_xticks(abscissae, [f"{n:,}" for n in abscissae], minor=False)
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
     axes.set_ylim(bottom=0)
-    axes.set_ylabel(field)
+    axes.set_ylabel(title_of(case, field))
     axes.legend()
 
 
@@ -61,6 +69,8 @@ def memory(axes, case, field):
         axes.barh(place, peak / (1 << 20), color=COLOURS[row.client])
     axes.axvline(64, color="black", linewidth=1, linestyle="--")
     axes.set_xscale("log")
+    axes.set_xticks(MIB_TICKS, [str(tick) for tick in MIB_TICKS])
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
     axes.set_yticks(range(len(rows)), [row.label for row in rows], fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel("peak RSS, MiB; the dashed line is the limit that was asked for")
