@@ -46,11 +46,11 @@ inline cas(word, expected, desired, won) {
 
 inline write_and_publish(slot, id, position) {
 #ifdef FAULT_EARLY_PUBLISH
-  sequence[slot] = position + 1;
+  sequence[slot] = (position) + 1;
   own(slot); value[slot] = id; disown(slot)
 #else
   own(slot); value[slot] = id; disown(slot);
-  sequence[slot] = position + 1
+  sequence[slot] = (position) + 1
 #endif
 }
 
@@ -88,9 +88,9 @@ proctype Producer(byte p) {
   producers_done++
 }
 
-inline deliver(h) {
-  own(h % N); v = value[h % N]; disown(h % N);
-  sequence[h % N] = h + N;
+inline deliver(position) {
+  own((position) % N); v = value[(position) % N]; disown((position) % N);
+  sequence[(position) % N] = (position) + N;
   d_step {
     end_record(v);
     assert(v % K + 1 > next_of[v / K]);

@@ -36,11 +36,11 @@ class Fiber {
   void (*entry_)(void*) = nullptr;
   void* argument_ = nullptr;
   // What the sanitizers want to know about a stack that is not the thread's.
-  const void* stack_bottom_ = nullptr;
-  std::size_t stack_bytes_ = 0;
-  Fiber* came_from_ = nullptr;
-  void* fake_stack_ = nullptr;
-  void* tsan_fiber_ = nullptr;
+  [[maybe_unused]] const void* stack_bottom_ = nullptr;
+  [[maybe_unused]] std::size_t stack_bytes_ = 0;
+  [[maybe_unused]] Fiber* came_from_ = nullptr;
+  [[maybe_unused]] void* fake_stack_ = nullptr;
+  [[maybe_unused]] void* tsan_fiber_ = nullptr;
 };
 
 }  // namespace spillway::testing
