@@ -60,9 +60,11 @@ std::string target_of(const std::string& path) {
   return target;
 }
 
+// Not to be renamed over: pipes, devices, and what /dev/stdout or /dev/fd/3 happens to stand for.
 bool is_special(const std::string& path) {
   struct stat state {};
-  return ::stat(path.c_str(), &state) == 0 && !S_ISREG(state.st_mode);
+  if (::stat(path.c_str(), &state) != 0) return false;
+  return !S_ISREG(state.st_mode) || path.starts_with("/dev/");
 }
 
 std::string temporary_of(const std::string& path) {
@@ -122,7 +124,7 @@ std::string ledger_json(const Snapshot& snapshot, const Refusals& refusals, cons
 
 std::optional<std::string> write_whole(const std::string& path, const std::string& text) {
   if (is_special(path)) {
-    if (write_file(path, 0, text)) return std::nullopt;
+    if (write_file(path, O_APPEND, text)) return std::nullopt;
     return system_problem(path);
   }
   const std::string target = target_of(path);

@@ -1,5 +1,6 @@
 #include "apps/spillway/ledger_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -111,6 +112,15 @@ TEST_F(LedgerFile, NeverReplacesWhatIsNotARegularFile) {
   EXPECT_FALSE(check_writable(path).has_value());
   EXPECT_FALSE(write_whole(path, "text").has_value());
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
+TEST_F(LedgerFile, ADescriptorGetsTheTextBehindWhatItHas) {
+  const fs::path path = directory_ / "output";
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  ASSERT_EQ(::write(fd, "table\n", 6), 6);
+  EXPECT_FALSE(write_whole("/dev/fd/" + std::to_string(fd), "ledger\n").has_value());
+  ::close(fd);
+  EXPECT_EQ(read(path), "table\nledger\n");
 }
 
 TEST_F(LedgerFile, APlaceThatCannotBeWrittenIsNamedBeforehand) {

@@ -222,7 +222,8 @@ bool Session::say_refused() {
                             refused.would_deadlock + refused.closed + refused.unknown_topic +
                             refused.topic_pending;
   if (sum == 0) return true;
-  std::string sentence = format_count(sum) + " records were refused and not sent:";
+  std::string sentence =
+      format_count(sum) + (sum == 1 ? " record was" : " records were") + " refused and not sent:";
   const auto add = [&sentence](std::uint64_t count, ErrorCode code) {
     if (count > 0) sentence += " " + format_count(count) + " " + std::string(name_of(code)) + ",";
   };
