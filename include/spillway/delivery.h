@@ -21,9 +21,8 @@ enum class Reason : std::uint8_t {
   UnknownTopic,     // failed: the topic or partition does not exist
   Rejected,         // failed: the broker refused it, see kafka_error
   SequenceLost,     // unknown: the broker no longer knows this producer's history
-  ConnectionLost,   // unknown: acks 0 or 1 without idempotence cannot be retried safely
 };
-inline constexpr int kReasonCount = 8;
+inline constexpr int kReasonCount = 7;
 
 [[nodiscard]] std::string_view name_of(Fate fate) noexcept;
 [[nodiscard]] std::string_view name_of(Reason reason) noexcept;

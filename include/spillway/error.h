@@ -28,6 +28,7 @@ enum class ErrorCode : std::uint8_t {
   WouldDeadlock,  // Block inside a delivery callback would wait for itself
   Closed,         // close() was called
   UnknownTopic,   // the cluster says that the topic does not exist, or the handle is foreign
+  TopicPending,   // the cluster has not described the topic yet; Block waits for it
   // Other calls.
   TimedOut,         // the deadline passed
   InvalidArgument,  // the detail names the argument

@@ -12,9 +12,12 @@ using MonoDuration = std::chrono::nanoseconds;
 
 inline constexpr MonoTime kNever = MonoTime::max();
 
-[[nodiscard]] inline MonoTime mono_now() noexcept { return std::chrono::steady_clock::now(); }
+[[nodiscard]] inline MonoTime mono_now() noexcept {
+  return std::chrono::steady_clock::now();
+}
 
-// Milliseconds since the epoch, as fine as the scheduler tick (1–4 ms). About 5 ns, where the precise clock costs 24.
+// Milliseconds since the epoch, as fine as the scheduler tick (1–4 ms). About 5 ns, where the
+// precise clock costs 24.
 [[nodiscard]] inline std::int64_t wall_ms_coarse() noexcept {
   timespec ts{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &ts);

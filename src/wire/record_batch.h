@@ -151,8 +151,8 @@ inline std::byte* write_prefix(std::byte* out, std::size_t tail_size, std::int64
   return write_varint(out, offset_delta);
 }
 
-// The same tail in three parts, for a value that is written later or lies elsewhere: what precedes the
-// value (its length included), the value, the headers.
+// The same tail in three parts, for a value that is written later or lies elsewhere: what precedes
+// the value (its length included), the value, the headers.
 [[nodiscard]] inline std::size_t key_part_size(const void* key, std::size_t key_size) noexcept {
   return detail::sized_size(key, key_size);
 }

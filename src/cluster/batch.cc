@@ -1,0 +1,244 @@
+#include "cluster/batch.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "base/check.h"
+#include "base/crc32c.h"
+
+namespace spillway {
+namespace {
+
+constexpr std::size_t kPieceMax = Page::kDataBytes / sizeof(Piece);  // in one page
+constexpr std::size_t kFirstPageUsed = round_up(sizeof(Batch), 16);
+static_assert(kFirstPageUsed <= 512,
+              "the rest of the first page must hold the records of an idle partition");
+
+Piece* pieces_of(Page* page) noexcept {
+  return reinterpret_cast<Piece*>(page->data);
+}
+
+}  // namespace
+
+Batch* Batch::create(Pool& pool, Partition& partition, MonoTime now) noexcept {
+  Page* page = pool.take_page();
+  if (page == nullptr) return nullptr;
+  page->used = kFirstPageUsed;
+  return new (page->data) Batch(partition, now, page);
+}
+
+void Batch::destroy(Batch* batch, Pool& pool) noexcept {
+  for (Page* page = batch->piece_first_; page != nullptr; page = page->next) {
+    for (const Piece* piece = pieces_of(page); piece != pieces_of(page) + page->used; ++piece) {
+      if (piece->owned) (void)pool.release(piece->block, piece->generation, 1);
+    }
+  }
+  pool.return_pages(batch->completions_.take_pages());
+  pool.return_pages(batch->piece_first_);
+  pool.return_pages(batch->first_);  // the batch itself goes with it: last
+}
+
+std::int64_t Batch::delta(std::int64_t timestamp_ms) noexcept {
+  if (record_count_ == 0) base_timestamp_ms_ = max_timestamp_ms_ = timestamp_ms;
+  return timestamp_ms - base_timestamp_ms_;
+}
+
+void Batch::count_record(std::size_t size, std::int64_t timestamp_ms) noexcept {
+  ++record_count_;
+  records_size_ += size;
+  max_timestamp_ms_ = std::max(max_timestamp_ms_, timestamp_ms);
+}
+
+// Chains pages until `size` more bytes fit. Returns the page to cut back to (its next) if a later
+// step fails; nullptr: no page.
+Page* Batch::ensure_byte_room(std::size_t size, Pool& pool) noexcept {
+  Page* const mark = last_;
+  std::size_t room = Page::kDataBytes - last_->used;
+  Page* tail = last_;
+  while (room < size) {
+    Page* page = pool.take_page();
+    if (page == nullptr) {
+      pool.return_pages(mark->next);
+      mark->next = nullptr;
+      return nullptr;
+    }
+    tail = tail->next = page;
+    room += Page::kDataBytes;
+  }
+  return mark;
+}
+
+void Batch::put(const void* data, std::size_t size) noexcept {
+  const auto* from = static_cast<const std::byte*>(data);
+  for (;;) {
+    const std::size_t part = std::min(size, Page::kDataBytes - last_->used);
+    std::memcpy(last_->data + last_->used, from, part);
+    last_->used += static_cast<std::uint32_t>(part);
+    if (part == size) return;
+    from += part;
+    size -= part;
+    last_ = last_->next;
+    held_bytes_ += kPageBytes;
+  }
+}
+
+bool Batch::append_copy(std::span<const std::byte> tail, std::int64_t timestamp_ms,
+                        const Completion& completion, Pool& pool) noexcept {
+  SPILL_DCHECK(!sealed_, "a sealed batch never changes");
+  const std::int64_t time_delta = delta(timestamp_ms);
+  const auto offset_delta = static_cast<std::int32_t>(record_count_);
+  const std::size_t room = Page::kDataBytes - last_->used;
+  if (room >= wire::kRecordPrefixSizeMax + tail.size()) [[likely]] {
+    if (!completions_.append(completion, pool)) return false;
+    std::byte* const begin = last_->data + last_->used;
+    std::byte* end = wire::write_prefix(begin, tail.size(), time_delta, offset_delta);
+    std::memcpy(end, tail.data(), tail.size());
+    const auto size = static_cast<std::size_t>(end - begin) + tail.size();
+    last_->used += static_cast<std::uint32_t>(size);
+    if (piece_first_ != nullptr) extend_run(size);
+    count_record(size, timestamp_ms);
+    return true;
+  }
+  std::array<std::byte, wire::kRecordPrefixSizeMax> prefix;
+  const auto prefix_size = static_cast<std::size_t>(
+      wire::write_prefix(prefix.data(), tail.size(), time_delta, offset_delta) - prefix.data());
+  const std::size_t size = prefix_size + tail.size();
+  Page* const mark = ensure_byte_room(size, pool);
+  if (mark == nullptr) return false;
+  if (!completions_.append(completion, pool)) {
+    pool.return_pages(mark->next);
+    mark->next = nullptr;
+    return false;
+  }
+  put(prefix.data(), prefix_size);
+  put(tail.data(), tail.size());
+  if (piece_first_ != nullptr) extend_run(size);
+  count_record(size, timestamp_ms);
+  return true;
+}
+
+bool Batch::append_reference(std::span<const std::span<const std::byte>> parts, BlockId block,
+                             std::uint32_t generation, std::int64_t timestamp_ms,
+                             const Completion& completion, Pool& pool) noexcept {
+  SPILL_DCHECK(!sealed_, "a sealed batch never changes");
+  const auto parts_count = static_cast<std::uint32_t>(parts.size());
+  if (!ensure_piece_room(parts_count + 1, pool) || !completions_.append(completion, pool))
+    return false;
+  std::size_t tail_size = 0;
+  for (const auto& part : parts) tail_size += part.size();
+  const std::int64_t time_delta = delta(timestamp_ms);
+  const auto offset_delta = static_cast<std::int32_t>(record_count_);
+  const std::size_t prefix_size = wire::prefix_size(tail_size, time_delta, offset_delta);
+  std::byte* const begin = const_cast<std::byte*>(parts[0].data()) - prefix_size;
+  (void)wire::write_prefix(begin, tail_size, time_delta, offset_delta);
+  put_piece(
+      {begin, static_cast<std::uint32_t>(prefix_size + parts[0].size()), block, generation, true});
+  for (const auto& part : parts.subspan(1)) {
+    if (!part.empty())
+      put_piece({part.data(), static_cast<std::uint32_t>(part.size()), block, generation, false});
+  }
+  count_record(prefix_size + tail_size, timestamp_ms);
+  held_bytes_ += prefix_size + tail_size;
+  return true;
+}
+
+bool Batch::ensure_piece_room(std::uint32_t pieces, Pool& pool) noexcept {
+  if (piece_last_ != nullptr && piece_last_->used + pieces <= kPieceMax) return true;
+  Page* page = pool.take_page();
+  if (page == nullptr) return false;
+  const bool first = piece_last_ == nullptr;
+  (first ? piece_first_ : piece_last_->next) = page;
+  piece_last_ = page;
+  held_bytes_ += kPageBytes;
+  if (first && records_size_ > 0) extend_run(records_size_);
+  return true;
+}
+
+void Batch::put_piece(const Piece& piece) noexcept {
+  pieces_of(piece_last_)[piece_last_->used++] = piece;
+}
+
+// The pages have grown by `size` bytes: the last piece says so. A new piece may be needed;
+// ensure_piece_room leaves one free.
+void Batch::extend_run(std::size_t size) noexcept {
+  Piece* last = piece_last_->used == 0 ? nullptr : &pieces_of(piece_last_)[piece_last_->used - 1];
+  if (last != nullptr && last->data == nullptr) {
+    last->size += static_cast<std::uint32_t>(size);
+    return;
+  }
+  put_piece({nullptr, static_cast<std::uint32_t>(size), BlockId{}, 0, false});
+}
+
+// Calls visit(data, size) for the ranges of the records in wire order until it returns false.
+template <typename Visit>
+void Batch::for_each_range(Visit visit) const {
+  const Page* page = first_;
+  std::size_t offset = kFirstPageUsed;
+  const auto pages = [&](std::size_t size) {
+    while (size > 0) {
+      const std::size_t part = std::min<std::size_t>(size, page->used - offset);
+      if (part > 0 && !visit(page->data + offset, part)) return false;
+      size -= part;
+      offset += part;
+      if (size == 0) break;
+      page = page->next;
+      offset = 0;
+    }
+    return true;
+  };
+  if (piece_first_ == nullptr) {
+    (void)pages(records_size_);
+    return;
+  }
+  for (Page* list = piece_first_; list != nullptr; list = list->next) {
+    for (const Piece* piece = pieces_of(list); piece != pieces_of(list) + list->used; ++piece) {
+      const bool more =
+          piece->data == nullptr ? pages(piece->size) : visit(piece->data, piece->size);
+      if (!more) return;
+    }
+  }
+}
+
+std::uint32_t Batch::records_crc() const noexcept {
+  std::uint32_t crc = 0;
+  for_each_range([&crc](const std::byte* data, std::size_t size) {
+    crc = crc32c(crc, data, size);
+    return true;
+  });
+  return crc;
+}
+
+void Batch::seal(const ProducerIdentity& identity, std::int32_t base_sequence) noexcept {
+  if (!crc_known_) records_crc_ = records_crc();
+  crc_known_ = true;
+  sealed_ = true;
+  identity_ = identity;
+  base_sequence_ = base_sequence;
+  wire::BatchHeader header;
+  header.last_offset_delta = static_cast<std::int32_t>(record_count_) - 1;
+  header.base_timestamp_ms = base_timestamp_ms_;
+  header.max_timestamp_ms = max_timestamp_ms_;
+  header.producer_id = identity.id;
+  header.producer_epoch = identity.epoch;
+  header.base_sequence = base_sequence;
+  header.record_count = static_cast<std::int32_t>(record_count_);
+  wire::write_batch_header(header_.data(), header, records_size_, records_crc_);
+}
+
+std::size_t Batch::gather(std::size_t position, std::span<iovec> out) const noexcept {
+  std::size_t used = 0;
+  const auto add = [&](const std::byte* data, std::size_t size) {
+    if (position >= size) {
+      position -= size;
+      return true;
+    }
+    out[used++] = {const_cast<std::byte*>(data) + position, size - position};
+    position = 0;
+    return used < out.size();
+  };
+  if (add(header_.data(), header_.size())) for_each_range(add);
+  return used;
+}
+
+}  // namespace spillway

@@ -1,0 +1,136 @@
+// One batch of one partition: records in wire format in a chain of pages, or left where the caller
+// put them.
+//
+//   first page                                  further pages              pieces (only if a record
+//   is referred to)
+//   +------+-------------------+-----------+    +------+-------------+
+//   +--------------------------------------+ | Page | Batch             | records → | →  | Page |
+//   records →   |     | n bytes of the pages | bytes at p of |
+//   +------+-------------------+-----------+    +------+-------------+     | block b | n bytes of
+//   the pages | …    |
+//                                                                          +--------------------------------------+
+//
+// A batch lives in its own first page, so ten idle partitions hold ten pages and nothing else. I/O
+// thread only.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "base/clock.h"
+#include "base/intrusive_list.h"
+#include "cluster/completions.h"
+#include "memory/pool.h"
+#include "wire/record_batch.h"
+
+namespace spillway {
+
+struct Partition;
+
+// Bytes of a record that stay in the caller's chunk or span, or in borrowed memory.
+struct Piece {
+  const std::byte* data;  // nullptr: the next `size` bytes of the pages
+  std::uint32_t size;
+  BlockId block;  // released with the batch, if `owned`
+  std::uint32_t generation;
+  bool owned;
+};
+
+struct ProducerIdentity {
+  std::int64_t id = -1;
+  std::int16_t epoch = -1;
+  bool operator==(const ProducerIdentity&) const = default;
+};
+
+class Batch {
+ public:
+  // nullptr: the pool has no page.
+  static Batch* create(Pool& pool, Partition& partition, MonoTime now) noexcept;
+  // Releases every page and every block it refers to. The pointer is dead afterwards.
+  static void destroy(Batch* batch, Pool& pool) noexcept;
+
+  // Copies a record. False: no page; nothing has changed.
+  [[nodiscard]] bool append_copy(std::span<const std::byte> tail, std::int64_t timestamp_ms,
+                                 const Completion& completion, Pool& pool) noexcept;
+  // Refers to a record whose tail is `parts`, one after the other. The prefix is written into the
+  // bytes just before the first part, which must have kRecordPrefixSizeMax bytes of room. One
+  // release of `block` is owed by the batch afterwards. False as above.
+  [[nodiscard]] bool append_reference(std::span<const std::span<const std::byte>> parts,
+                                      BlockId block, std::uint32_t generation,
+                                      std::int64_t timestamp_ms, const Completion& completion,
+                                      Pool& pool) noexcept;
+
+  // Bytes on the wire if a record with this tail were added.
+  [[nodiscard]] std::size_t size_with(std::size_t tail_size) const noexcept {
+    return wire::kBatchHeaderSize + records_size_ + wire::kRecordPrefixSizeMax + tail_size;
+  }
+  [[nodiscard]] std::size_t wire_size() const noexcept {
+    return wire::kBatchHeaderSize + records_size_;
+  }
+  [[nodiscard]] std::uint32_t record_count() const noexcept { return record_count_; }
+  [[nodiscard]] std::size_t records_size() const noexcept { return records_size_; }
+  // Memory that this batch holds: its pages and what it refers to.
+  [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
+  [[nodiscard]] const Completions& completions() const noexcept { return completions_; }
+
+  // First send: writes the header, and from here on the bytes never change (a retry must be
+  // identical: KIP-98). The checksum of the records is computed once; a later call with another
+  // identity only writes the header again.
+  void seal(const ProducerIdentity& identity, std::int32_t base_sequence) noexcept;
+  [[nodiscard]] bool sealed() const noexcept { return sealed_; }
+  [[nodiscard]] const ProducerIdentity& identity() const noexcept { return identity_; }
+  [[nodiscard]] std::int32_t base_sequence() const noexcept { return base_sequence_; }
+
+  // Fills `out` with the bytes from wire position `position` on. Returns how many entries it used.
+  [[nodiscard]] std::size_t gather(std::size_t position, std::span<iovec> out) const noexcept;
+
+  // Intrusive links and facts that the engine keeps.
+  Batch* next = nullptr;  // in its partition's queue, or in its request
+  ListLink<Batch> age;    // in the list of all batches, by creation
+  Partition* const partition;
+  MonoTime created;
+  std::uint64_t number = 0;  // by creation
+  std::uint32_t order = 0;   // of the first send within the partition
+  std::uint16_t sends = 0;
+  bool in_flight = false;
+  bool in_doubt = false;  // an attempt may have reached the log, and no answer has ruled it out
+
+ private:
+  Batch(Partition& owner, MonoTime now, Page* page) noexcept
+      : partition(&owner), created(now), first_(page), last_(page) {}
+
+  [[nodiscard]] std::int64_t delta(std::int64_t timestamp_ms) noexcept;
+  void count_record(std::size_t size, std::int64_t timestamp_ms) noexcept;
+  [[nodiscard]] Page* ensure_byte_room(std::size_t size, Pool& pool) noexcept;
+  void put(const void* data, std::size_t size) noexcept;
+  [[nodiscard]] bool ensure_piece_room(std::uint32_t pieces, Pool& pool) noexcept;
+  void put_piece(const Piece& piece) noexcept;
+  void extend_run(std::size_t size) noexcept;
+  [[nodiscard]] std::uint32_t records_crc() const noexcept;
+  template <typename Visit>
+  void for_each_range(Visit visit) const;
+
+  Page* const first_;
+  Page* last_;
+  Page* piece_first_ = nullptr;
+  Page* piece_last_ = nullptr;
+  std::uint32_t record_count_ = 0;
+  std::size_t records_size_ = 0;
+  std::size_t held_bytes_ = kPageBytes;
+  std::int64_t base_timestamp_ms_ = 0;
+  std::int64_t max_timestamp_ms_ = 0;
+  ProducerIdentity identity_;
+  std::int32_t base_sequence_ = -1;
+  std::uint32_t records_crc_ = 0;
+  bool sealed_ = false;
+  bool crc_known_ = false;
+  std::array<std::byte, wire::kBatchHeaderSize> header_;
+  Completions completions_;
+};
+
+using BatchAges = IntrusiveList<Batch, &Batch::age>;
+
+}  // namespace spillway

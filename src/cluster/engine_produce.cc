@@ -1,0 +1,255 @@
+// Produce requests: what goes out together, and what comes of it.
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "cluster/backoff.h"
+#include "cluster/engine.h"
+#include "cluster/outcome.h"
+#include "wire/arena.h"
+#include "wire/reader.h"
+
+namespace spillway {
+namespace {
+
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t value) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
+}
+
+bool answers_batch(const Batch& batch, const Topics& topics,
+                   const wire::ProduceResponse::Topic& topic, std::int32_t index,
+                   bool by_id) noexcept {
+  const Partition& partition = *batch.partition;
+  if (partition.index != index) return false;
+  return by_id ? topics.uuid(partition.topic) == topic.topic_id
+               : topics.name(partition.topic) == topic.name;
+}
+
+// Unlinks the batch that an answer is about. Answers come in the order of the request, so it is
+// nearly always the first.
+Batch* take_batch(Batch*& list, const Topics& topics, const wire::ProduceResponse::Topic& topic,
+                  std::int32_t index, bool by_id) noexcept {
+  for (Batch** place = &list; *place != nullptr; place = &(*place)->next) {
+    if (!answers_batch(**place, topics, topic, index, by_id)) continue;
+    Batch* batch = *place;
+    *place = batch->next;
+    batch->next = nullptr;
+    return batch;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void Engine::send_ready(MonoTime now) noexcept {
+  for (std::uint32_t i = 0; i < connections_max(options_); ++i) {
+    Session& session = sessions_[i];
+    while (!session.ready_list.empty() && session.is_ready() && send_one(session, now)) {
+    }
+  }
+}
+
+// False: nothing more can go to this broker now.
+bool Engine::send_one(Session& session, MonoTime now) noexcept {
+  if (!session.can_start_frame() || now < session.silent_until) return false;
+  if (session.in_flight() >= static_cast<std::size_t>(options_.in_flight_max)) return false;
+  const std::size_t count = choose(session);
+  if (count == 0) return false;
+  const std::span chosen{scratch_->chosen.data(), count};
+  for (Partition* partition : chosen) {
+    Batch& batch = *partition->head;
+    if (batch.sends > 0) continue;
+    batch.order = partition->next_order++;
+    if (!options_.idempotence) {
+      batch.seal({}, -1);
+      continue;
+    }
+    if (partition->identity.id < 0) partition->identity = identity_;
+    batch.seal(partition->identity, partition->next_sequence);
+    partition->next_sequence = static_cast<std::int32_t>(
+        (static_cast<std::uint32_t>(partition->next_sequence) + batch.record_count()) &
+        0x7fffffffU);
+  }
+  const std::int16_t version = session.version(wire::ApiKey::kProduce);
+  if (!session.start(describe(chosen), version, options_.client_id, now)) {
+    // Topic names too long for the buffer: fewer partitions will fit. A single one always does
+    // (names have 249 bytes).
+    SPILL_CHECK(count > 1, "a request for one partition fits the send buffer");
+    put_back(chosen);
+    return false;
+  }
+  depart(session, chosen, now);
+  after_flush(session, now);
+  return true;
+}
+
+// Takes partitions off the ready list until the request is full. Sorted by topic, as the request
+// groups them.
+std::size_t Engine::choose(Session& session) noexcept {
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  std::size_t header_bytes = 0;
+  while (Partition* partition = session.ready_list.front()) {
+    const std::size_t size = partition->head->wire_size();
+    header_bytes += 16 + topics_.name(partition->topic).size();
+    if (count == kRequestPartitionsMax) break;
+    if (count > 0 && (bytes + size > kRequestBytesMax || header_bytes + 256 > Session::kSendBytes))
+      break;
+    session.ready_list.remove(*partition);
+    partition->place = Partition::Place::Idle;
+    scratch_->chosen[count++] = partition;
+    bytes += size;
+  }
+  std::sort(scratch_->chosen.begin(), scratch_->chosen.begin() + static_cast<std::ptrdiff_t>(count),
+            [](const Partition* a, const Partition* b) {
+              return a->topic != b->topic ? a->topic < b->topic : a->index < b->index;
+            });
+  return count;
+}
+
+void Engine::put_back(std::span<Partition*> chosen) noexcept {
+  for (Partition* partition : chosen) move(*partition, Partition::Place::Ready);
+}
+
+wire::ProduceRequest Engine::describe(std::span<Partition*> chosen) noexcept {
+  std::size_t topic_count = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const Batch* batch = chosen[i]->head;
+    scratch_->partitions[i] = {
+        chosen[i]->index,
+        wire::Records::spliced(batch->wire_size(), reinterpret_cast<std::uint64_t>(batch))};
+    if (i + 1 < chosen.size() && chosen[i + 1]->topic == chosen[i]->topic) continue;
+    const std::uint32_t topic = chosen[i]->topic;
+    scratch_->topics[topic_count++] = {
+        topics_.name(topic), topics_.uuid(topic),
+        std::span(scratch_->partitions).subspan(begin, i + 1 - begin)};
+    begin = i + 1;
+  }
+  wire::ProduceRequest request;
+  request.acks = static_cast<std::int16_t>(options_.acks);
+  request.timeout_ms = static_cast<std::int32_t>(options_.request_timeout.count());
+  request.topics = std::span(scratch_->topics).first(topic_count);
+  return request;
+}
+
+// The frame is in the session's buffer: its batches leave their queues.
+void Engine::depart(Session& session, std::span<Partition*> chosen, MonoTime now) noexcept {
+  InFlight& request = session.newest();
+  request.expects_answer = options_.acks != Acks::None;
+  Batch** end = &request.batches;
+  for (Partition* partition : chosen) {
+    Batch* batch = partition->pop_front();
+    add(batch->sends == 0 ? counters_.batches_sent : counters_.batches_retried, 1);
+    add(counters_.batch_bytes_sent, batch->wire_size());
+    ++batch->sends;
+    batch->in_flight = true;
+    ++partition->in_flight;
+    *end = batch;
+    end = &batch->next;
+    reschedule(*partition, now);
+  }
+  add(counters_.requests_in_flight, 1);
+}
+
+// Nobody answers a request with acks 0: once its bytes are with the kernel it is as delivered as it
+// can be.
+void Engine::after_flush(Session& session, MonoTime now) noexcept {
+  if (!session.flush(transport_)) return;
+  while (session.any_in_flight() && !session.oldest().expects_answer) {
+    InFlight request = session.pop_oldest();
+    add(counters_.requests_in_flight, std::uint64_t{0} - 1);
+    while (Batch* batch = request.batches) {
+      request.batches = batch->next;
+      settle(*batch, 0, -1, now);
+    }
+  }
+}
+
+bool Engine::on_produce(Session& session, InFlight request, std::span<const std::byte> frame) {
+  const MonoTime now = transport_.now();
+  wire::Arena arena({arena_memory_.get(), arena_bytes_});
+  wire::Reader in(frame);
+  wire::ResponseHeader header;
+  header.decode(in, arena, wire::header_version_response(request.api, request.version));
+  wire::ProduceResponse response;
+  const bool decoded = response.decode(in, arena, request.version);
+  if (decoded && response.throttle_time_ms > 0) {
+    session.silent_until = now + std::chrono::milliseconds(response.throttle_time_ms);
+    add(counters_.throttled_ms, static_cast<std::uint64_t>(response.throttle_time_ms));
+  }
+  if (decoded) {
+    for (const auto& topic : response.topics) {
+      for (const auto& part : topic.partitions) {
+        Batch* batch =
+            take_batch(request.batches, topics_, topic, part.index, request.version >= 13);
+        if (batch == nullptr) continue;  // an answer to nothing we asked
+        Partition& partition = *batch->partition;
+        settle(*batch, part.error_code, part.base_offset, now);
+        // KIP-951: the broker that refused tells who leads now.
+        if (part.current_leader.leader_id >= 0 &&
+            part.current_leader.leader_epoch > partition.leader_epoch) {
+          set_leader(partition, part.current_leader.leader_id, part.current_leader.leader_epoch);
+        }
+      }
+    }
+  }
+  // What the answer did not mention is as if the answer had been lost.
+  while (Batch* batch = request.batches) {
+    request.batches = batch->next;
+    batch->next = nullptr;
+    batch->in_doubt = true;
+    give_back(*batch);
+    retry(*batch, true, now);
+  }
+  add(counters_.requests_in_flight, std::uint64_t{0} - 1);
+  return decoded;
+}
+
+void Engine::settle(Batch& batch, std::int16_t kafka_error, std::int64_t base_offset,
+                    MonoTime now) noexcept {
+  Partition& partition = *batch.partition;
+  const Verdict verdict = judge(kafka_error, options_.idempotence, partition.draining);
+  batch.in_doubt = !verdict.rules_out && (batch.in_doubt || verdict.raises_doubt);
+  give_back(batch);
+  switch (verdict.outcome) {
+    case Outcome::Delivered:
+      partition.attempts = 0;
+      end(batch, Fate::Delivered, Reason::None, kafka_error, kafka_error == 0 ? base_offset : -1);
+      return reschedule(partition, now);
+    case Outcome::Failed:
+      if (options_.idempotence) partition.gap = true;
+      end(batch, batch.in_doubt ? Fate::Unknown : Fate::Failed, Reason::Rejected, kafka_error, -1);
+      return reschedule(partition, now);
+    case Outcome::NewIdentity:
+      if (partition.identity.id == identity_.id) identity_ = {};
+      [[fallthrough]];
+    case Outcome::NewEpoch:
+      partition.gap = true;
+      [[fallthrough]];
+    case Outcome::Retry:
+      return retry(batch, verdict.refresh_metadata, now);
+  }
+}
+
+void Engine::give_back(Batch& batch) noexcept {
+  SPILL_CHECK(batch.in_flight && batch.partition->in_flight > 0,
+              "a batch comes back once from each flight");
+  batch.in_flight = false;
+  --batch.partition->in_flight;
+}
+
+void Engine::retry(Batch& batch, bool refresh_metadata, MonoTime now) noexcept {
+  Partition& partition = *batch.partition;
+  metadata_wanted_ |= refresh_metadata;
+  if (!partition.draining) {
+    partition.draining = true;
+    partition.retry_at = now + backoff(options_.retry_backoff, options_.retry_backoff_max,
+                                       partition.attempts, random_);
+    if (partition.attempts < UINT16_MAX) ++partition.attempts;
+  }
+  partition.push_retry(batch);
+  reschedule(partition, now);
+}
+
+}  // namespace spillway

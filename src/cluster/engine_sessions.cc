@@ -1,0 +1,386 @@
+// Connections, and what the cluster says about itself: versions, brokers, leaders, our producer id.
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/check.h"
+#include "cluster/backoff.h"
+#include "cluster/engine.h"
+#include "spillway/version.h"
+#include "wire/arena.h"
+#include "wire/errors.h"
+#include "wire/reader.h"
+
+namespace spillway {
+namespace {
+
+using wire::ApiKey;
+
+void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+template <typename Response>
+bool decode_answer(const InFlight& request, std::span<const std::byte> frame, wire::Arena& arena,
+                   Response& response) {
+  wire::Reader in(frame);
+  wire::ResponseHeader header;
+  header.decode(in, arena, wire::header_version_response(request.api, request.version));
+  return response.decode(in, arena, request.version);
+}
+
+}  // namespace
+
+// Linear: brokers_max is small, and a frame costs a system call anyway.
+Session* Engine::session_of(ConnectionId id) noexcept {
+  for (std::uint32_t i = 0; i < connections_max(options_); ++i) {
+    if (sessions_[i].state() != Session::State::Down && sessions_[i].connection() == id)
+      return &sessions_[i];
+  }
+  return nullptr;
+}
+
+Session* Engine::broker(std::int32_t node_id) noexcept {
+  for (std::uint32_t i = 0; i < options_.brokers_max; ++i) {
+    if (sessions_[i].named && sessions_[i].node_id == node_id) return &sessions_[i];
+  }
+  return nullptr;
+}
+
+void Engine::connect(Session& session, MonoTime now) {
+  const ConnectionId id = transport_.connect(session.endpoint);
+  if (id == ConnectionId{}) {  // the table has a row for each session, and rows of dead connections
+                               // come free at the next poll
+    session.retry_at = now + options_.retry_backoff;
+    return;
+  }
+  session.connecting(id);
+}
+
+void Engine::connect_where_needed(MonoTime now) {
+  bool any_up = false;
+  for (std::uint32_t i = 0; i < options_.brokers_max; ++i) {
+    Session& session = sessions_[i];
+    if (session.state() == Session::State::Down && !session.ready_list.empty() &&
+        now >= session.retry_at)
+      connect(session, now);
+    any_up |= session.is_ready();
+  }
+  Session& seed = sessions_[options_.brokers_max];
+  const bool needed =
+      metadata_wanted_ || metadata_asked_ || (options_.idempotence && identity_.id < 0);
+  if (seed.state() != Session::State::Down) {
+    if (any_up && !seed.any_in_flight() && seed.is_ready()) close_session(seed, nullptr);
+    return;
+  }
+  if (!needed || any_up || now < seed.retry_at) return;
+  seed.endpoint = bootstrap_[next_bootstrap_];
+  next_bootstrap_ = (next_bootstrap_ + 1) % bootstrap_.size();
+  connect(seed, now);
+}
+
+void Engine::on_connected(ConnectionId id) {
+  Session* session = session_of(id);
+  if (session == nullptr) return;
+  session->connected();
+  ask_versions(*session, wire::ApiVersionsRequest::kVersionMax);
+}
+
+void Engine::ask_versions(Session& session, std::int16_t version) {
+  wire::ApiVersionsRequest request;
+  request.client_software_name = "spillway";
+  request.client_software_version = kVersion;
+  SPILL_CHECK(session.start(request, version, options_.client_id, transport_.now()),
+              "a fixed request fits");
+  (void)session.flush(transport_);
+}
+
+void Engine::on_writable(ConnectionId id) {
+  Session* session = session_of(id);
+  if (session != nullptr) after_flush(*session, transport_.now());
+}
+
+void Engine::on_readable(ConnectionId id) {
+  Session* session = session_of(id);
+  if (session == nullptr) return;
+  std::span<const std::byte> frame;
+  const char* why = nullptr;
+  for (;;) {  // as many frames as have arrived
+    const Session::Read read = session->read_frame(transport_, large_, frame, why);
+    if (read == Session::Read::Nothing) return;
+    if (read == Session::Read::Broken) return close_session(*session, why);
+    if (!on_frame(*session, frame))
+      return close_session(*session, "it sent an answer that does not decode");
+    if (session->connection() != id) return;  // the answer made us hang up
+  }
+}
+
+bool Engine::on_frame(Session& session, std::span<const std::byte> frame) {
+  const auto correlation = wire::peek_correlation_id(frame);
+  if (!session.any_in_flight() || correlation != session.oldest().correlation) return false;
+  // An answer to a request that is not out yet: its batches are still being written.
+  if (session.sending() && session.in_flight() == 1) return false;
+  const InFlight request = session.pop_oldest();
+  switch (request.api) {
+    case ApiKey::kProduce:
+      return on_produce(session, request, frame);
+    case ApiKey::kApiVersions:
+      return on_versions(session, request, frame);
+    case ApiKey::kMetadata:
+      return on_metadata(request, frame);
+    case ApiKey::kInitProducerId:
+      return on_identity(request, frame);
+    default:
+      return false;
+  }
+}
+
+bool Engine::on_versions(Session& session, const InFlight& request,
+                         std::span<const std::byte> frame) {
+  wire::Arena arena({arena_memory_.get(), arena_bytes_});
+  wire::ApiVersionsResponse response;
+  // A broker that does not speak our version answers in version 0 (KIP-35).
+  InFlight as_answered = request;
+  wire::Reader peek(frame.subspan(4));
+  const auto error = static_cast<wire::ErrorCode>(peek.integer<std::int16_t>());
+  if (error == wire::ErrorCode::kUnsupportedVersion && request.version > 0) {
+    ask_versions(session, request.version > 3 ? 3 : 0);
+    return true;
+  }
+  if (!decode_answer(as_answered, frame, arena, response)) return false;
+  session.learn(response);
+  if (session.version(ApiKey::kProduce) < 0 || session.version(ApiKey::kMetadata) < 0 ||
+      (options_.idempotence && session.version(ApiKey::kInitProducerId) < 0)) {
+    close_session(session,
+                  "it speaks no version of Produce, Metadata or InitProducerId that we speak");
+    return true;
+  }
+  session.ready();
+  session.failures = 0;
+  bump(counters_.brokers_connected, 1);
+  char text[320];
+  std::snprintf(text, sizeof(text), "connected to broker %s:%u", session.endpoint.host.c_str(),
+                session.endpoint.port);
+  fates_.event(Severity::Info, text);
+  return true;
+}
+
+void Engine::on_closed(ConnectionId id, CloseCause /*cause*/, const char* detail) {
+  if (Session* session = session_of(id)) lost(*session, detail);
+}
+
+void Engine::close_session(Session& session, const char* why) {
+  if (session.state() == Session::State::Down) return;
+  transport_.close(session.connection());
+  lost(session, why);
+}
+
+// The connection is dead and nothing reads our bytes any more. `why` nullptr: we hung up for lack
+// of use.
+void Engine::lost(Session& session, const char* why) {
+  const MonoTime now = transport_.now();
+  if (why != nullptr) trouble(session, why);
+  if (session.is_ready()) bump(counters_.brokers_connected, std::uint64_t{0} - 1);
+  take_back(session, now);
+  session.down();
+  if (large_.owner == &session) large_.owner = nullptr;
+  if (why == nullptr) return;
+  session.retry_at =
+      now + backoff(options_.retry_backoff, options_.retry_backoff_max, session.failures, random_);
+  if (session.failures < UINT16_MAX) ++session.failures;
+  metadata_wanted_ = true;  // perhaps it leads nothing any more
+}
+
+// What was in flight may or may not be in the log.
+void Engine::take_back(Session& session, MonoTime now) noexcept {
+  while (session.any_in_flight()) {
+    InFlight request = session.pop_oldest();
+    if (request.api == ApiKey::kMetadata) metadata_asked_ = false;
+    if (request.api == ApiKey::kInitProducerId) identity_asked_ = false;
+    if (request.api != ApiKey::kProduce) continue;
+    bump(counters_.requests_in_flight, std::uint64_t{0} - 1);
+    while (Batch* batch = request.batches) {
+      request.batches = batch->next;
+      batch->next = nullptr;
+      batch->in_doubt = true;
+      give_back(*batch);
+      retry(*batch, true, now);
+    }
+  }
+}
+
+Session* Engine::ready_session(MonoTime now) noexcept {
+  Session* best = nullptr;
+  for (std::uint32_t i = 0; i < connections_max(options_); ++i) {
+    Session& session = sessions_[i];
+    if (!session.is_ready() || !session.can_start_frame() || now < session.silent_until) continue;
+    if (best == nullptr || session.in_flight() < best->in_flight()) best = &session;
+  }
+  return best;
+}
+
+void Engine::ask_cluster(MonoTime now) {
+  for (std::uint32_t i = 0; i < connections_max(options_); ++i) {
+    Session& session = sessions_[i];
+    if (session.any_in_flight() && session.oldest().sent + options_.request_timeout <= now) {
+      close_session(session, "it did not answer within the request timeout");
+    }
+  }
+  if (now >= metadata_due_) {
+    metadata_wanted_ = true;
+    metadata_due_ = kNever;
+  }
+  const bool want_metadata = metadata_wanted_ && !metadata_asked_ && now >= metadata_at_;
+  const bool want_identity =
+      options_.idempotence && identity_.id < 0 && !identity_asked_ && now >= identity_at_;
+  if (!want_metadata && !want_identity) return;
+  if (Session* session = want_metadata ? ready_session(now) : nullptr) ask_metadata(*session, now);
+  if (Session* session = want_identity ? ready_session(now) : nullptr) ask_identity(*session, now);
+}
+
+void Engine::ask_metadata(Session& session, MonoTime now) {
+  wire::Arena arena({arena_memory_.get(), arena_bytes_});
+  const std::uint32_t count = topics_.count();
+  auto* topics = arena.allocate<wire::MetadataRequest::Topic>(count);
+  SPILL_CHECK(topics != nullptr, "the arena has room for topics_max names");
+  for (std::uint32_t i = 0; i < count; ++i) topics[i].name = topics_.name(i);
+  wire::MetadataRequest request;
+  request.topics = std::span<const wire::MetadataRequest::Topic>(topics, count);
+  request.allow_auto_topic_creation = false;
+  if (!session.start(request, session.version(ApiKey::kMetadata), options_.client_id, now)) {
+    return trouble(
+        session,
+        "the topics' names do not fit one metadata request: use fewer topics in one producer");
+  }
+  metadata_wanted_ = false;
+  metadata_asked_ = true;
+  after_flush(session, now);
+}
+
+bool Engine::on_metadata(const InFlight& request, std::span<const std::byte> frame) {
+  const MonoTime now = transport_.now();
+  metadata_asked_ = false;
+  wire::Arena arena({arena_memory_.get(), arena_bytes_});
+  wire::MetadataResponse response;
+  if (!decode_answer(request, frame, arena, response)) return false;
+  apply_brokers(response);
+  for (const auto& topic : response.topics) apply_topic(topic);
+  bool complete = !topics_.any_pending();
+  for (const Partition& partition : topics_.all_partitions())
+    complete &= partition.leader != nullptr;
+  metadata_failures_ = complete ? std::uint16_t{0}
+                                : static_cast<std::uint16_t>(std::min(metadata_failures_ + 1, 100));
+  metadata_wanted_ |= !complete;
+  metadata_at_ = now + backoff(options_.retry_backoff, options_.retry_backoff_max,
+                               metadata_failures_, random_);
+  metadata_due_ = now + options_.metadata_age_max;
+  parked_until_ = now;
+  return true;
+}
+
+void Engine::apply_brokers(const wire::MetadataResponse& response) {
+  for (const auto& each : response.brokers) {
+    Session* session = broker(each.node_id);
+    for (std::uint32_t i = 0; session == nullptr && i < options_.brokers_max; ++i) {
+      if (!sessions_[i].named) session = &sessions_[i];
+    }
+    if (session == nullptr) {
+      fates_.event(Severity::Error,
+                   "the cluster has more brokers than Options::brokers_max: partitions of the "
+                   "others cannot be reached");
+      return;
+    }
+    Endpoint endpoint{std::string(each.host), static_cast<std::uint16_t>(each.port)};
+    session->named = true;
+    session->node_id = each.node_id;
+    if (session->endpoint == endpoint) continue;
+    session->endpoint = std::move(endpoint);
+    close_session(*session, "the broker has moved to another address");
+    session->retry_at = {};
+  }
+}
+
+void Engine::apply_topic(const wire::MetadataResponse::Topic& topic) {
+  using enum wire::ErrorCode;
+  if (!topic.name.has_value()) return;
+  const auto id = topics_.find(*topic.name);
+  if (!id) return;
+  const auto error = static_cast<wire::ErrorCode>(topic.error_code);
+  if (error == kUnknownTopicOrPartition || error == kInvalidTopic ||
+      error == kTopicAuthorizationFailed) {
+    topics_.mark_unknown(*id, topic.error_code);
+    return;
+  }
+  if (error != kNone) return;  // LEADER_NOT_AVAILABLE and its like: ask again
+  std::int32_t count = 0;
+  for (const auto& part : topic.partitions) count = std::max(count, part.partition_index + 1);
+  if (count > static_cast<std::int32_t>(topic.partitions.size()))
+    return;  // holes: the broker is lying
+  if (!topics_.describe(*id, topic.topic_id, count)) {
+    fates_.event(
+        Severity::Error,
+        "Options::partitions_max is reached: raise it to use every partition of this topic");
+  }
+  for (const auto& part : topic.partitions) {
+    if (part.partition_index < 0 || part.partition_index >= topics_.partition_count(*id)) continue;
+    set_leader(topics_.partition(*id, part.partition_index), part.leader_id, part.leader_epoch);
+  }
+}
+
+void Engine::set_leader(Partition& partition, std::int32_t node_id, std::int32_t epoch) {
+  if (epoch >= 0 && epoch < partition.leader_epoch) return;  // an older view of the cluster
+  Session* leader = node_id < 0 ? nullptr : broker(node_id);
+  partition.leader_epoch = epoch;
+  if (partition.leader == leader) return;
+  const MonoTime now = transport_.now();
+  move(partition, partition.head == nullptr ? Partition::Place::Idle : Partition::Place::Parked);
+  partition.leader = leader;
+  reschedule(partition, now);
+}
+
+void Engine::ask_identity(Session& session, MonoTime now) {
+  wire::InitProducerIdRequest request;
+  request.transaction_timeout_ms = INT32_MAX;  // ignored without a transactional id
+  SPILL_CHECK(
+      session.start(request, session.version(ApiKey::kInitProducerId), options_.client_id, now),
+      "a fixed request fits");
+  identity_asked_ = true;
+  after_flush(session, now);
+}
+
+bool Engine::on_identity(const InFlight& request, std::span<const std::byte> frame) {
+  const MonoTime now = transport_.now();
+  identity_asked_ = false;
+  wire::Arena arena({arena_memory_.get(), arena_bytes_});
+  wire::InitProducerIdResponse response;
+  if (!decode_answer(request, frame, arena, response)) return false;
+  if (response.error_code != 0 || response.producer_id < 0) {
+    identity_at_ = now + options_.retry_backoff_max;
+    char text[256];
+    const auto& info = wire::error_info(response.error_code);
+    std::snprintf(text, sizeof(text), "no producer id: %s (%s)", info.name, info.meaning);
+    fates_.event(Severity::Warning, text);
+    MutexLock lock(trouble_mutex_);
+    trouble_ = text;
+    return true;
+  }
+  identity_ = {response.producer_id, response.producer_epoch};
+  parked_until_ = now;
+  return true;
+}
+
+void Engine::trouble(const Session& session, const char* why) {
+  char text[384];
+  std::snprintf(text, sizeof(text), "broker %s:%u: %s", session.endpoint.host.c_str(),
+                session.endpoint.port, why);
+  fates_.event(Severity::Warning, text);
+  MutexLock lock(trouble_mutex_);
+  trouble_ = text;
+}
+
+std::string Engine::last_trouble() const {
+  MutexLock lock(trouble_mutex_);
+  return trouble_;
+}
+
+}  // namespace spillway

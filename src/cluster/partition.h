@@ -1,0 +1,82 @@
+// One partition as the producer sees it: its queue of batches, its sequence, its place in the
+// schedule.
+//
+//   queue   head → [retry, sealed] → [retry, sealed] → [never sent] → [open: takes records] ← tail
+//
+// Invariants
+// 1. The queue is in the order of the records; a batch that comes back for a retry goes before
+// every later one.
+// 2. At most five batches of a partition are in flight: the broker remembers five (facts of
+// KIP-98).
+// 3. While `draining` nothing is sent until nothing is in flight, so a retry never overtakes.
+// 4. With idempotence a batch is sent under the identity and sequence that it was sealed with,
+// unless it is known not to be in the log. I/O thread only.
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.h"
+#include "base/intrusive_list.h"
+#include "cluster/batch.h"
+
+namespace spillway {
+
+class Session;
+
+struct Partition {
+  enum class Place : std::uint8_t {
+    Idle,       // nothing queued
+    Lingering,  // the only batch is open and may wait for company
+    Ready,      // in its leader's list
+    Parked,     // something is queued but cannot go now: no leader, back-off, draining, five in
+                // flight, no producer id
+  };
+
+  std::uint32_t topic = 0;
+  std::int32_t index = 0;
+
+  Session* leader = nullptr;
+  std::int32_t leader_epoch = -1;
+
+  Batch* head = nullptr;
+  Batch* tail = nullptr;
+  std::uint32_t queued = 0;
+  std::uint32_t in_flight = 0;
+
+  ProducerIdentity identity;  // id -1: takes the producer's at the next send
+  std::int32_t next_sequence = 0;
+  std::uint32_t next_order = 0;
+  bool draining = false;
+  bool gap = false;  // a sequence was lost: start a new epoch once nothing is in doubt
+
+  std::uint16_t attempts = 0;  // failures in a row
+  MonoTime retry_at{};
+
+  Place place = Place::Idle;
+  ListLink<Partition> link;
+
+  [[nodiscard]] Batch* open_batch() const noexcept {
+    return tail != nullptr && !tail->sealed() ? tail : nullptr;
+  }
+  void push_back(Batch& batch) noexcept {
+    batch.next = nullptr;
+    (tail == nullptr ? head : tail->next) = &batch;
+    tail = &batch;
+    ++queued;
+  }
+  Batch* pop_front() noexcept {
+    Batch* batch = head;
+    head = batch->next;
+    if (head == nullptr) tail = nullptr;
+    batch->next = nullptr;
+    --queued;
+    return batch;
+  }
+  // By order of first sends: before every batch that was never sent, after earlier retries.
+  void push_retry(Batch& batch) noexcept;
+  void remove(Batch& batch) noexcept;
+};
+
+using PartitionList = IntrusiveList<Partition, &Partition::link>;
+
+}  // namespace spillway

@@ -1,0 +1,106 @@
+#include "producer/bootstrap.h"
+
+#include <bit>
+#include <charconv>
+#include <string>
+
+#include "cluster/session.h"
+
+namespace spillway {
+namespace {
+
+constexpr std::uint16_t kDefaultPort = 9092;
+
+Error bad_address(std::string_view part) {
+  return Error(ErrorCode::InvalidOption, "bootstrap: '" + std::string(part) + "' is not host:port");
+}
+
+Result<Endpoint> parse_endpoint(std::string_view part) {
+  std::string_view host = part;
+  std::string_view port;
+  if (part.starts_with('[')) {
+    const std::size_t end = part.find(']');
+    if (end == std::string_view::npos) return bad_address(part);
+    host = part.substr(1, end - 1);
+    port = part.substr(end + 1);
+    if (!port.empty() && port.front() != ':') return bad_address(part);
+    if (!port.empty()) port.remove_prefix(1);
+  } else if (const std::size_t colon = part.rfind(':'); colon != std::string_view::npos) {
+    host = part.substr(0, colon);
+    port = part.substr(colon + 1);
+    if (host.find(':') != std::string_view::npos || port.empty()) return bad_address(part);
+  }
+  Endpoint endpoint{std::string(host), kDefaultPort};
+  if (!port.empty()) {
+    const auto [end, error] =
+        std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
+    if (error != std::errc{} || end != port.data() + port.size() || endpoint.port == 0)
+      return bad_address(part);
+  }
+  if (host.empty() || host.find_first_of(" \t/") != std::string_view::npos)
+    return bad_address(part);
+  return endpoint;
+}
+
+Error bad(const char* sentence) {
+  return Error(ErrorCode::InvalidOption, sentence);
+}
+
+}  // namespace
+
+Result<std::vector<Endpoint>> parse_bootstrap(std::string_view text) {
+  std::vector<Endpoint> endpoints;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view part = text.substr(0, comma);
+    auto endpoint = parse_endpoint(part);
+    if (!endpoint) return endpoint.error();
+    endpoints.push_back(std::move(*endpoint));
+    if (comma == std::string_view::npos) return endpoints;
+    text.remove_prefix(comma + 1);
+  }
+  return bad("bootstrap: give at least one host:port");
+}
+
+Result<void> check_options(const Options& options) {
+  const WaterLevels& levels = options.water_levels;
+  if (options.client_id.size() > 255) return bad("client_id: at most 255 bytes");
+  if (options.idempotence && options.acks != Acks::All)
+    return bad("idempotence needs acks All: set idempotence to false to use fewer");
+  if (options.in_flight_max < 1 ||
+      options.in_flight_max > static_cast<int>(Session::kInFlightMax) - 4)
+    return bad("in_flight_max: 1 to 12");
+  if (options.idempotence && options.in_flight_max > 5)
+    return bad("in_flight_max: at most 5 with idempotence, because brokers remember 5 batches");
+  if (options.linger.count() < 0 || options.linger > std::chrono::minutes(15))
+    return bad("linger: 0 to 15 minutes");
+  if (options.block_deadline.count() < 0) return bad("block_deadline: not negative");
+  if (options.delivery_timeout.count() < 0)
+    return bad("delivery_timeout: not negative; 0 means that records never expire");
+  if (options.request_timeout.count() < 10) return bad("request_timeout: at least 10 ms");
+  if (options.delivery_timeout.count() != 0 && options.delivery_timeout < options.linger)
+    return bad("delivery_timeout: not shorter than linger");
+  if (options.retry_backoff.count() < 1 || options.retry_backoff_max < options.retry_backoff)
+    return bad("retry_backoff: at least 1 ms and at most retry_backoff_max");
+  if (options.metadata_age_max.count() < 100) return bad("metadata_age_max: at least 100 ms");
+  if (options.batch_bytes_max < 1024 || options.batch_bytes_max > 64 * kMiB)
+    return bad("batch_bytes_max: 1 KiB to 64 MiB");
+  if (options.record_bytes_max < 64 || options.record_bytes_max > 64 * kMiB)
+    return bad("record_bytes_max: 64 bytes to 64 MiB");
+  if (options.topics_max < 1 || options.topics_max > 4096) return bad("topics_max: 1 to 4096");
+  if (options.partitions_max < 1 || options.partitions_max > 1'000'000)
+    return bad("partitions_max: 1 to 1000000");
+  if (options.brokers_max < 1 || options.brokers_max > 4096) return bad("brokers_max: 1 to 4096");
+  if (options.lanes > 256) return bad("lanes: at most 256");
+  if (options.ring_slots != 0 && (!std::has_single_bit(options.ring_slots) ||
+                                  options.ring_slots < 2 || options.ring_slots > (1U << 24))) {
+    return bad("ring_slots: a power of two from 2 to 2^24, or 0");
+  }
+  if (!(0 < levels.low && levels.low < levels.mid && levels.mid < levels.high &&
+        levels.high <= 100 && levels.hysteresis < levels.low)) {
+    return bad("water_levels: 0 < low < mid < high <= 100 and hysteresis < low");
+  }
+  return {};
+}
+
+}  // namespace spillway

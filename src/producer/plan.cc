@@ -1,0 +1,109 @@
+#include "producer/plan.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+#include <thread>
+
+#include "cluster/engine.h"
+#include "producer/lanes.h"
+#include "ring/ring.h"
+
+namespace spillway {
+namespace {
+
+// c-ares, names, sentences of errors: control path, bounded by small constants of theirs.
+constexpr std::size_t kHeapAllowance = 128 * kKiB;
+constexpr std::size_t kPageReserveMin = 64 * kPageBytes;
+
+std::uint32_t choose_slots(const Options& options) {
+  if (options.ring_slots != 0) return options.ring_slots;
+  return static_cast<std::uint32_t>(
+      std::bit_floor(std::clamp<std::size_t>(options.memory_max / (2 * kKiB), 256, 65536)));
+}
+
+std::uint32_t choose_lanes(const Options& options) {
+  if (options.lanes != 0) return options.lanes;
+  const auto by_core = std::clamp(2 * std::thread::hardware_concurrency(), 2U, 16U);
+  // A lane may keep two chunks open: together at most a sixteenth of the budget.
+  const auto by_memory = static_cast<std::uint32_t>(options.memory_max / (32 * kChunkBytes));
+  return std::clamp(by_memory, 1U, by_core);
+}
+
+std::size_t span_bytes(const Options& options) {
+  return round_up(
+      options.record_bytes_max + sizeof(RecordHeader) + sizeof(BorrowedValue) + kPrefixRoom + 64,
+      kPageBytes);
+}
+
+// Two small chunks a lane, so that one can be filled while the other is emptied; the largest
+// record; pages to batch it.
+std::size_t pool_bytes_min(const Options& options, std::uint32_t lanes) {
+  return std::size_t{lanes} * 3 * kChunkBytes + span_bytes(options) + 2 * kPageReserveMin;
+}
+
+}  // namespace
+
+EpollTransport::Options transport_options(const Options& options) {
+  EpollTransport::Options transport;
+  transport.connections_max =
+      Engine::connections_max(options) + 8;  // dead rows come free at the next poll
+  return transport;
+}
+
+Result<MemoryPlan> plan_memory(const Options& options) {
+  MemoryPlan plan;
+  plan.ring_slots = choose_slots(options);
+  plan.lanes = choose_lanes(options);
+  const auto add = [&plan](const char* holder, std::size_t bytes, std::string why) {
+    plan.fixed.push_back({holder, bytes, std::move(why)});
+    plan.fixed_bytes += bytes;
+  };
+  add("ring", plan.ring_slots * sizeof(Ring<>::Slot),
+      std::to_string(plan.ring_slots) + " slots of 16 bytes");
+  add("lanes", plan.lanes * sizeof(Lane), std::to_string(plan.lanes) + " lanes");
+  add("topics and partitions", Topics::table_bytes(options),
+      std::to_string(options.topics_max) + " topics, " + std::to_string(options.partitions_max) +
+          " partitions");
+  add("broker sessions", Engine::memory_bytes(options),
+      std::to_string(Engine::connections_max(options)) +
+          " sessions of 30 KiB, one large frame, decode arena");
+  add("connections", EpollTransport::memory_bytes(transport_options(options)),
+      "table of the transport");
+  add("I/O thread", kIoStackBytes, "stack");
+  add("heap", kHeapAllowance, "names, resolver, sentences");
+  Pool::Config& pool = plan.pool;
+  pool.span_bytes_max = span_bytes(options);
+  pool.bytes_max = options.memory_max;
+  add("block tables", Pool::table_bytes(pool), "state words and free lists");
+  const std::size_t needed = plan.fixed_bytes + pool_bytes_min(options, plan.lanes);
+  if (options.memory_max < needed) {
+    return Error(ErrorCode::BudgetTooSmall,
+                 "memory_max is " + std::to_string(options.memory_max) +
+                     " bytes; the smallest that works with these options is " +
+                     std::to_string(needed + 64 * kKiB) +
+                     " (fewer brokers_max, partitions_max or a smaller record_bytes_max lower it)");
+  }
+  pool.bytes_max = (options.memory_max - plan.fixed_bytes) / kPageBytes * kPageBytes;
+  pool.page_reserve = std::max(pool.bytes_max / 16 / kPageBytes * kPageBytes, kPageReserveMin);
+  const std::size_t small_min = std::size_t{plan.lanes} * 2 * kChunkBytes;
+  pool.small_bytes_max = std::max(round_up(pool.bytes_max / 16, kChunkBytes), small_min);
+  return plan;
+}
+
+std::string MemoryPlan::text() const {
+  std::string out;
+  char line[160];
+  const auto add = [&](const char* holder, std::size_t bytes, const char* why) {
+    std::snprintf(line, sizeof(line), "%-24s %12zu  %s\n", holder, bytes, why);
+    out += line;
+  };
+  for (const Line& each : fixed) add(each.holder, each.bytes, each.why.c_str());
+  add("records", pool.bytes_max, "pages, chunks and spans, in 4 KiB steps");
+  add("  of it small chunks", pool.small_bytes_max, "at most: records on their way into a batch");
+  add("  of it reserved", pool.page_reserve, "only for the I/O thread's batches");
+  add("sum", fixed_bytes + pool.bytes_max, "at most memory_max");
+  return out;
+}
+
+}  // namespace spillway
