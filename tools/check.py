@@ -186,6 +186,7 @@ def main(names):
     if unknown:
         sys.exit(f"check: there is no gate {' '.join(unknown)}; the gates are {' '.join(GATES)}")
     LOGS.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     check = Check(names or list(GATES))
     try:
         check.run()
