@@ -148,14 +148,16 @@ class Messages : public ::testing::Test {
   // Decodes from exactly these bytes: under a sanitizer, one read too many is seen.
   template <typename Message>
   bool decodes(const Bytes& bytes, std::int16_t version, Message& message) {
-    const std::vector<std::byte> exact(bytes);
+    exact_ = Bytes(bytes);
     arena_.reset();
-    Reader in(exact);
+    Reader in(exact_);
     message.decode(in, arena_, version);
     return in.finish();
   }
 
-  std::vector<std::byte> memory_ = std::vector<std::byte>(kArenaSize);
+  // What the last decoded message points into.
+  Bytes exact_;
+  Bytes memory_ = Bytes(kArenaSize);
   Arena arena_{memory_};
 };
 
