@@ -17,7 +17,7 @@ Reply handle(Context& context, const wire::ApiVersionsRequest& /*request*/,
         range.key == wire::ProduceRequest::kApiKey ? std::int16_t{0} : range.version_min;
     api.max_version = version_max(context.caps, static_cast<ApiKey>(range.key), range.version_max);
   }
-  response.error_code = context.error_or(KafkaError::None);
+  response.error_code = context.error_or(KafkaError::kNone);
   response.api_keys = apis.first(count);
   return Reply::Answer;
 }

@@ -10,15 +10,15 @@ constexpr std::int32_t kPartitionsDefault = 1;  // for num_partitions -1
 
 KafkaError create(Context& context, const Request& request, const Request::Topic& wanted) {
   if (context.plan.error.has_value()) return *context.plan.error;
-  if (!wanted.assignments.empty()) return KafkaError::InvalidRequest;  // the cluster assigns
+  if (!wanted.assignments.empty()) return KafkaError::kInvalidRequest;  // the cluster assigns
   if (wanted.replication_factor > context.cluster.options().nodes) {
-    return KafkaError::InvalidReplicationFactor;
+    return KafkaError::kInvalidReplicationFactor;
   }
   const std::int32_t partitions =
       wanted.num_partitions == -1 ? kPartitionsDefault : wanted.num_partitions;
   if (request.validate_only) {
     const bool known = context.cluster.find_topic(wanted.name) != nullptr;
-    return known ? KafkaError::TopicAlreadyExists : KafkaError::None;
+    return known ? KafkaError::kTopicAlreadyExists : KafkaError::kNone;
   }
   const std::int32_t copies =
       wanted.replication_factor > 0 ? wanted.replication_factor : DevCluster::kReplicasMax;

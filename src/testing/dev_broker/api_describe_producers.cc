@@ -20,27 +20,31 @@ void describe(Context& context, const Partition& partition, Response::Partition&
   out.active_producers = producers;
 }
 
+void answer_one(Context& context, std::string_view name, std::int32_t index,
+                Response::Partition& out) {
+  Topic* topic = context.cluster.find_topic(name);
+  const Partition* partition = topic == nullptr ? nullptr : topic->partition(index);
+  KafkaError error = KafkaError::kNone;
+  if (partition == nullptr) {
+    error = KafkaError::kUnknownTopicOrPartition;
+  } else if (partition->leader != context.node_id) {
+    error = KafkaError::kNotLeaderOrFollower;
+  }
+  out.partition_index = index;
+  out.error_code = context.error_or(error);
+  if (out.error_code == 0 && partition != nullptr) describe(context, *partition, out);
+}
+
 }  // namespace
 
 Reply handle(Context& context, const wire::DescribeProducersRequest& request, Response& response) {
   const auto topics = context.allocate<Response::Topic>(request.topics.size());
   for (std::size_t i = 0; i < topics.size(); ++i) {
     const auto& asked = request.topics[i];
-    Topic* topic = context.cluster.find_topic(asked.name);
     topics[i].name = asked.name;
     const auto partitions = context.allocate<Response::Partition>(asked.partition_indexes.size());
     for (std::size_t j = 0; j < partitions.size(); ++j) {
-      partitions[j].partition_index = asked.partition_indexes[j];
-      const Partition* partition =
-          topic == nullptr ? nullptr : topic->partition(asked.partition_indexes[j]);
-      KafkaError error = KafkaError::None;
-      if (partition == nullptr) {
-        error = KafkaError::UnknownTopicOrPartition;
-      } else if (partition->leader != context.node_id) {
-        error = KafkaError::NotLeaderOrFollower;
-      }
-      partitions[j].error_code = context.error_or(error);
-      if (partitions[j].error_code == 0) describe(context, *partition, partitions[j]);
+      answer_one(context, asked.name, asked.partition_indexes[j], partitions[j]);
     }
     topics[i].partitions = partitions;
   }

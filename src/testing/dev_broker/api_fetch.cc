@@ -13,7 +13,6 @@ using PartitionOut = Response::Partition;
 
 constexpr std::int16_t kTopicIdsFrom = 13;
 constexpr std::int64_t kBytesMax = 16 << 20;  // of one answer, whatever the client allows
-constexpr std::int16_t kFetchSessionIdNotFound = 70;
 
 // What the first pass over the partitions found out.
 struct Survey {
@@ -31,23 +30,23 @@ struct Grant {
 KafkaError find_log(Context& context, Topic* topic, const PartitionIn& in, PartitionOut& out,
                     const PartitionLog*& log) {
   if (topic == nullptr) {
-    return context.version >= kTopicIdsFrom ? KafkaError::UnknownTopicId
-                                            : KafkaError::UnknownTopicOrPartition;
+    return context.version >= kTopicIdsFrom ? KafkaError::kUnknownTopicId
+                                            : KafkaError::kUnknownTopicOrPartition;
   }
   const FaultPlan faults = context.partition_plan(topic->name, in.partition);
   if (faults.error.has_value()) return *faults.error;
   const Partition* partition = topic->partition(in.partition);
-  if (partition == nullptr) return KafkaError::UnknownTopicOrPartition;
+  if (partition == nullptr) return KafkaError::kUnknownTopicOrPartition;
   if (partition->leader != context.node_id) {
     out.current_leader.leader_id = partition->leader;
     out.current_leader.leader_epoch = partition->leader_epoch;
-    return KafkaError::NotLeaderOrFollower;
+    return KafkaError::kNotLeaderOrFollower;
   }
   log = &partition->log;
   if (in.fetch_offset < log->start_offset() || in.fetch_offset > log->end_offset()) {
-    return KafkaError::OffsetOutOfRange;
+    return KafkaError::kOffsetOutOfRange;
   }
-  return KafkaError::None;
+  return KafkaError::kNone;
 }
 
 Grant survey_one(Context& context, Topic* topic, const PartitionIn& in, PartitionOut& out,
@@ -60,7 +59,7 @@ Grant survey_one(Context& context, Topic* topic, const PartitionIn& in, Partitio
   out.last_stable_offset = out.high_watermark;
   out.log_start_offset = log == nullptr ? -1 : log->start_offset();
   out.aborted_transactions.reset();
-  if (error != KafkaError::None) {
+  if (error != KafkaError::kNone) {
     survey.has_error = true;
     return {nullptr, 0};
   }
@@ -103,41 +102,60 @@ bool must_wait(const Context& context, const Request& request, const Survey& sur
   return context.now.mono < deadline_of(context, request);
 }
 
+// The answer while it grows: what each partition says, and what it may give.
+struct Draft {
+  std::span<Response::Topic> topics;
+  std::span<std::span<PartitionOut>> outs;
+  std::span<Grant> grants;
+};
+
+Draft allocate_draft(Context& context, const Request& request) {
+  Draft draft;
+  draft.topics = context.allocate<Response::Topic>(request.topics.size());
+  draft.outs = context.allocate<std::span<PartitionOut>>(request.topics.size());
+  draft.grants = context.allocate<Grant>(count_partitions(request));
+  for (std::size_t i = 0; i < draft.outs.size() && !context.out_of_memory; ++i) {
+    draft.outs[i] = context.allocate<PartitionOut>(request.topics[i].partitions.size());
+    draft.topics[i].topic = request.topics[i].topic;
+    draft.topics[i].topic_id = request.topics[i].topic_id;
+    draft.topics[i].partitions = draft.outs[i];
+  }
+  return draft;
+}
+
+Survey survey_all(Context& context, const Request& request, Draft& draft) {
+  Survey survey{
+      static_cast<std::size_t>(std::clamp<std::int64_t>(request.max_bytes, 0, kBytesMax))};
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < request.topics.size(); ++i) {
+    const Request::Topic& in = request.topics[i];
+    Topic* topic = context.version >= kTopicIdsFrom ? context.cluster.find_topic(in.topic_id)
+                                                    : context.cluster.find_topic(in.topic);
+    for (std::size_t j = 0; j < in.partitions.size(); ++j) {
+      draft.grants[next++] = survey_one(context, topic, in.partitions[j], draft.outs[i][j], survey);
+    }
+  }
+  return survey;
+}
+
 }  // namespace
 
 // No fetch sessions: every answer says session 0, so clients go on sending full requests (KIP-227).
 Reply handle(Context& context, const Request& request, Response& response) {
   if (request.session_id != 0) {
-    response.error_code = kFetchSessionIdNotFound;
+    response.error_code = code_of(KafkaError::kFetchSessionIdNotFound);
     return Reply::Answer;
   }
-  Survey survey{
-      static_cast<std::size_t>(std::clamp<std::int64_t>(request.max_bytes, 0, kBytesMax))};
-  const auto topics = context.allocate<Response::Topic>(request.topics.size());
-  const auto outs = context.allocate<std::span<PartitionOut>>(topics.size());
-  const auto grants = context.allocate<Grant>(count_partitions(request));
+  Draft draft = allocate_draft(context, request);
   if (context.out_of_memory) return Reply::Close;
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < topics.size(); ++i) {
-    const Request::Topic& in = request.topics[i];
-    Topic* topic = context.version >= kTopicIdsFrom ? context.cluster.find_topic(in.topic_id)
-                                                    : context.cluster.find_topic(in.topic);
-    topics[i].topic = in.topic;
-    topics[i].topic_id = in.topic_id;
-    outs[i] = context.allocate<PartitionOut>(in.partitions.size());
-    for (std::size_t j = 0; j < outs[i].size(); ++j) {
-      grants[next++] = survey_one(context, topic, in.partitions[j], outs[i][j], survey);
-    }
-    topics[i].partitions = outs[i];
-  }
-  if (context.out_of_memory) return Reply::Close;
+  const Survey survey = survey_all(context, request, draft);
   if (must_wait(context, request, survey)) {
     context.wake_at = deadline_of(context, request);
     return Reply::Park;
   }
   context.scratch.reserve(survey.bytes);  // views of it go into the answer: it must not move
-  read_records(context, request, grants, outs);
-  response.topics = topics;
+  read_records(context, request, draft.grants, draft.outs);
+  response.topics = draft.topics;
   return Reply::Answer;
 }
 

@@ -6,7 +6,7 @@ namespace spillway::dev {
 // of each version.
 Reply handle(Context& context, const wire::FindCoordinatorRequest& request,
              wire::FindCoordinatorResponse& response) {
-  response.error_code = context.error_or(KafkaError::CoordinatorNotAvailable);
+  response.error_code = context.error_or(KafkaError::kCoordinatorNotAvailable);
   response.node_id = -1;
   response.port = -1;
   const auto coordinators =

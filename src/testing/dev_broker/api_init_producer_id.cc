@@ -10,7 +10,7 @@ Reply handle(Context& context, const wire::InitProducerIdRequest& request,
   // would have them wait for ever.
   const bool transactional = request.transactional_id.has_value();
   response.error_code =
-      context.error_or(transactional ? KafkaError::UnsupportedVersion : KafkaError::None);
+      context.error_or(transactional ? KafkaError::kUnsupportedVersion : KafkaError::kNone);
   if (response.error_code != 0) {
     response.producer_epoch = -1;
     return Reply::Answer;

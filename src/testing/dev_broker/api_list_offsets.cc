@@ -41,7 +41,7 @@ void look_up(const Partition& partition, std::int64_t timestamp, PartitionOut& o
     const StoredBatch* batch = partition.log.find_by_time(timestamp);
     if (batch != nullptr) find_record(*batch, timestamp, out);
   } else {
-    out.error_code = code_of(KafkaError::InvalidRequest);
+    out.error_code = code_of(KafkaError::kInvalidRequest);
   }
 }
 
@@ -53,9 +53,9 @@ void list_one(Context& context, std::string_view name, const PartitionIn& in, Pa
   if (faults.error.has_value()) {
     out.error_code = code_of(*faults.error);
   } else if (partition == nullptr) {
-    out.error_code = code_of(KafkaError::UnknownTopicOrPartition);
+    out.error_code = code_of(KafkaError::kUnknownTopicOrPartition);
   } else if (partition->leader != context.node_id) {
-    out.error_code = code_of(KafkaError::NotLeaderOrFollower);
+    out.error_code = code_of(KafkaError::kNotLeaderOrFollower);
   } else {
     look_up(*partition, in.timestamp, out);
   }

@@ -39,8 +39,8 @@ void describe(Context& context, const Topic& topic, Response::Topic& out) {
   const auto partitions = context.allocate<Response::Partition>(topic.partitions.size());
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     const Partition& partition = topic.partitions[i];
-    partitions[i].error_code =
-        code_of(partition.leader == kNoLeader ? KafkaError::LeaderNotAvailable : KafkaError::None);
+    partitions[i].error_code = code_of(
+        partition.leader == kNoLeader ? KafkaError::kLeaderNotAvailable : KafkaError::kNone);
     partitions[i].partition_index = partition.index;
     partitions[i].leader_id = partition.leader;
     partitions[i].leader_epoch = partition.leader_epoch;
@@ -54,10 +54,10 @@ void describe(Context& context, const Topic& topic, Response::Topic& out) {
 KafkaError find_or_create(Context& context, const Request& request, std::string_view name,
                           Topic*& topic) {
   topic = context.cluster.find_topic(name);
-  if (topic != nullptr) return KafkaError::None;
+  if (topic != nullptr) return KafkaError::kNone;
   const ClusterOptions& options = context.cluster.options();
   if (!options.auto_create || !request.allow_auto_topic_creation) {
-    return KafkaError::UnknownTopicOrPartition;
+    return KafkaError::kUnknownTopicOrPartition;
   }
   const KafkaError error = context.cluster.create_topic(name, options.auto_create_partitions);
   topic = context.cluster.find_topic(name);
@@ -67,13 +67,13 @@ KafkaError find_or_create(Context& context, const Request& request, std::string_
 void answer_one(Context& context, const Request& request, const Request::Topic& asked,
                 Response::Topic& out) {
   Topic* topic = nullptr;
-  KafkaError error = KafkaError::None;
+  KafkaError error = KafkaError::kNone;
   if (asked.name.has_value()) {
     error = find_or_create(context, request, *asked.name, topic);
     out.name = *asked.name;
   } else {
     topic = context.cluster.find_topic(asked.topic_id);
-    if (topic == nullptr) error = KafkaError::UnknownTopicId;
+    if (topic == nullptr) error = KafkaError::kUnknownTopicId;
     out.topic_id = asked.topic_id;
   }
   out.error_code = context.error_or(error);

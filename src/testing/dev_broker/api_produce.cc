@@ -33,7 +33,7 @@ void append(Context& context, Partition& partition, const PartitionIn& in, Parti
   const BatchVerdict verdict = check_batch(in.records.bytes(), cluster.options().message_bytes_max);
   out.error_code = code_of(verdict.error);
   if (verdict.why != nullptr) out.error_message = verdict.why;
-  if (verdict.error != KafkaError::None) return;
+  if (verdict.error != KafkaError::kNone) return;
   const AppendResult result =
       cluster.append(partition, verdict.facts, in.records.bytes(), context.now.wall_ms);
   out.error_code = code_of(result.error);
@@ -50,9 +50,9 @@ void produce_one(Context& context, Topic& topic, const PartitionIn& in, Partitio
   if (faults.close_before || faults.swallow) return;
   if (faults.error.has_value()) return fail(out, *faults.error);
   Partition* partition = topic.partition(in.index);
-  if (partition == nullptr) return fail(out, KafkaError::UnknownTopicOrPartition);
+  if (partition == nullptr) return fail(out, KafkaError::kUnknownTopicOrPartition);
   if (partition->leader != context.node_id) {
-    fail(out, KafkaError::NotLeaderOrFollower);
+    fail(out, KafkaError::kNotLeaderOrFollower);
     return hint_leader(*partition, out);
   }
   append(context, *partition, in, out);
@@ -72,9 +72,10 @@ void produce_topic(Context& context, const Request& request, const Request::Topi
     partitions[i].index = in.partitions[i].index;
     partitions[i].base_offset = -1;
     if (!is_legal_acks(request.acks)) {
-      fail(partitions[i], KafkaError::InvalidRequiredAcks);
+      fail(partitions[i], KafkaError::kInvalidRequiredAcks);
     } else if (topic == nullptr) {
-      fail(partitions[i], by_id ? KafkaError::UnknownTopicId : KafkaError::UnknownTopicOrPartition);
+      fail(partitions[i],
+           by_id ? KafkaError::kUnknownTopicId : KafkaError::kUnknownTopicOrPartition);
     } else {
       produce_one(context, *topic, in.partitions[i], partitions[i]);
     }

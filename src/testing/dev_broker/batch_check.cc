@@ -32,22 +32,22 @@ const char* producer_fault(const wire::BatchHeader& header) {
 BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max) {
   if (records.size() > kMagicAt &&
       static_cast<std::int8_t>(records[kMagicAt]) != wire::kBatchMagic) {
-    return refuse(KafkaError::InvalidRecord, "only record batches of magic 2 are accepted");
+    return refuse(KafkaError::kInvalidRecord, "only record batches of magic 2 are accepted");
   }
   wire::BatchView batch;
   const wire::DecodeError broken = wire::read_batch(records, batch);
-  if (broken.what != nullptr) return refuse(KafkaError::CorruptMessage, broken.what);
+  if (broken.what != nullptr) return refuse(KafkaError::kCorruptMessage, broken.what);
   if (batch.bytes.size() != records.size()) {
-    return refuse(KafkaError::InvalidRecord, "a partition gets exactly one batch per request");
+    return refuse(KafkaError::kInvalidRecord, "a partition gets exactly one batch per request");
   }
   if (records.size() > bytes_max) {
-    return refuse(KafkaError::MessageTooLarge, "the batch is larger than message.max.bytes");
+    return refuse(KafkaError::kMessageTooLarge, "the batch is larger than message.max.bytes");
   }
   const wire::DecodeError invalid = wire::validate_records(batch);
-  if (invalid.what != nullptr) return refuse(KafkaError::InvalidRecord, invalid.what);
+  if (invalid.what != nullptr) return refuse(KafkaError::kInvalidRecord, invalid.what);
   const char* fault = producer_fault(batch.header);
-  if (fault != nullptr) return refuse(KafkaError::InvalidRecord, fault);
-  return {KafkaError::None, nullptr, facts_of(batch.header)};
+  if (fault != nullptr) return refuse(KafkaError::kInvalidRecord, fault);
+  return {KafkaError::kNone, nullptr, facts_of(batch.header)};
 }
 
 std::int32_t claimed_records(std::span<const std::byte> records) noexcept {

@@ -10,7 +10,7 @@
 namespace spillway::dev {
 
 struct BatchVerdict {
-  KafkaError error = KafkaError::None;
+  KafkaError error = KafkaError::kNone;
   const char* why = nullptr;  // a static sentence when there is an error
   BatchFacts facts;
 };

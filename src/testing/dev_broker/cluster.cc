@@ -94,11 +94,11 @@ std::int32_t DevCluster::first_up(const std::vector<std::int32_t>& replicas) {
 
 KafkaError DevCluster::create_topic(std::string_view name, std::int32_t partitions,
                                     std::int32_t replication_factor) {
-  if (!is_legal_name(name)) return KafkaError::InvalidTopic;
-  if (topics_.contains(name)) return KafkaError::TopicAlreadyExists;
-  if (partitions <= 0) return KafkaError::InvalidPartitions;
+  if (!is_legal_name(name)) return KafkaError::kInvalidTopic;
+  if (topics_.contains(name)) return KafkaError::kTopicAlreadyExists;
+  if (partitions <= 0) return KafkaError::kInvalidPartitions;
   if (static_cast<std::size_t>(partitions) > kPartitionsMax - partition_count_) {
-    return KafkaError::PolicyViolation;
+    return KafkaError::kPolicyViolation;
   }
   const std::int32_t copies = std::clamp(replication_factor, 1, options_.nodes);
   Topic& topic = topics_[std::string(name)];
@@ -115,7 +115,7 @@ KafkaError DevCluster::create_topic(std::string_view name, std::int32_t partitio
   }
   topics_by_id_[topic.id] = &topic;
   partition_count_ += topic.partitions.size();
-  return KafkaError::None;
+  return KafkaError::kNone;
 }
 
 Topic* DevCluster::find_topic(std::string_view name) noexcept {
@@ -133,8 +133,8 @@ AppendResult DevCluster::append(Partition& partition, const BatchFacts& facts,
   const bool idempotent = facts.producer.id >= 0;
   if (idempotent) {
     const ProducerStates::Verdict verdict = partition.producers.check(facts.producer);
-    if (verdict.error != KafkaError::None) return {verdict.error, -1};
-    if (verdict.duplicate_of.has_value()) return {KafkaError::None, *verdict.duplicate_of};
+    if (verdict.error != KafkaError::kNone) return {verdict.error, -1};
+    if (verdict.duplicate_of.has_value()) return {KafkaError::kNone, *verdict.duplicate_of};
   }
   const std::int64_t base_offset =
       partition.log.append(batch, facts.records, facts.timestamp_max, partition.leader_epoch);
@@ -143,7 +143,7 @@ AppendResult DevCluster::append(Partition& partition, const BatchFacts& facts,
   arrivals_.push_back(&partition);
   append_count_ += 1;
   trim();
-  return {KafkaError::None, base_offset};
+  return {KafkaError::kNone, base_offset};
 }
 
 void DevCluster::trim() {

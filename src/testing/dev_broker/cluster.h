@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "testing/dev_broker/kafka_error.h"
 #include "testing/dev_broker/partition_log.h"
 #include "testing/dev_broker/producer_states.h"
+#include "wire/errors.h"
 #include "wire/types.h"
 
 namespace spillway::dev {
@@ -71,7 +71,7 @@ struct BatchFacts {
 };
 
 struct AppendResult {
-  KafkaError error = KafkaError::None;
+  KafkaError error = KafkaError::kNone;
   std::int64_t base_offset = -1;
 };
 

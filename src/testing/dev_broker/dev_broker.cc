@@ -57,7 +57,7 @@ DevBroker::DevBroker(DevBrokerOptions options)
       server_(cluster_, faults_, options.version_caps,
               {options.host, options.port, options.frame_bytes_max}) {
   for (const TopicSpec& topic : options.topics) {
-    if (cluster_.create_topic(topic.name, topic.partitions) != KafkaError::None) {
+    if (cluster_.create_topic(topic.name, topic.partitions) != KafkaError::kNone) {
       error_ = "cannot make topic " + topic.name + ": its name or partition count is not allowed";
       return;
     }
@@ -109,7 +109,7 @@ std::int32_t DevBroker::leader(std::string_view topic, std::int32_t partition) {
 void DevBroker::create_topic(std::string_view topic, std::int32_t partitions) {
   const auto guard = server_.lock();
   const KafkaError error = cluster_.create_topic(topic, partitions);
-  SPILL_CHECK(error == KafkaError::None, "a test names a new topic and a sane partition count");
+  SPILL_CHECK(error == KafkaError::kNone, "a test names a new topic and a sane partition count");
 }
 
 void DevBroker::forget_producer(std::string_view topic, std::int32_t partition,

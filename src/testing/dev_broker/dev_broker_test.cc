@@ -115,7 +115,7 @@ TEST(DevBroker, AWaitingFetchEndsWhenTheLeaderMoves) {
   broker.move_leader("t", 0, 2);
   const auto answer = decode_answer<wire::FetchResponse>(reader.receive(), 12);
   EXPECT_EQ(answer.message.topics[0].partitions[0].error_code,
-            code_of(KafkaError::NotLeaderOrFollower));
+            code_of(KafkaError::kNotLeaderOrFollower));
 }
 
 TEST(DevBroker, AFetchEndsAtItsDeadline) {

@@ -11,12 +11,13 @@
 #include <string_view>
 #include <vector>
 
-#include "testing/dev_broker/kafka_error.h"
 #include "wire/api.h"
+#include "wire/errors.h"
 
 namespace spillway::dev {
 
 using wire::ApiKey;
+using KafkaError = wire::ErrorCode;
 
 enum class FaultKind : std::uint8_t {
   // Per partition where the API has partitions, else for the whole answer.
@@ -46,7 +47,7 @@ struct FaultRule {
   std::uint64_t skip = 0;
   std::uint64_t times = 1;
   double probability = 1.0;
-  KafkaError error = KafkaError::NotEnoughReplicas;
+  KafkaError error = KafkaError::kNotEnoughReplicas;
   std::chrono::milliseconds delay{0};
 };
 

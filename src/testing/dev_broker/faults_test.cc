@@ -42,15 +42,15 @@ TEST(Faults, StrikeOnlyTheApiAndNodeNamed) {
 
 TEST(Faults, APartitionRuleLeavesTheOtherPartitionsAlone) {
   Faults faults(1);
-  faults.add({.topic = "t", .partition = 1, .error = KafkaError::KafkaStorageError});
+  faults.add({.topic = "t", .partition = 1, .error = KafkaError::kKafkaStorageError});
   EXPECT_FALSE(plan_for(faults, kProduceOn1).error.has_value());
   EXPECT_FALSE(plan_for(faults, kProduceT0).error.has_value());
-  EXPECT_EQ(plan_for(faults, kProduceT1).error, KafkaError::KafkaStorageError);
+  EXPECT_EQ(plan_for(faults, kProduceT1).error, KafkaError::kKafkaStorageError);
 }
 
 TEST(Faults, AnErrorWithoutATopicStrikesPartitionsNotTheRequestAroundThem) {
   Faults faults(1);
-  faults.add({.error = KafkaError::NotEnoughReplicas});
+  faults.add({.error = KafkaError::kNotEnoughReplicas});
   EXPECT_FALSE(plan_for(faults, kProduceOn1).error.has_value());
   EXPECT_TRUE(plan_for(faults, kProduceT0).error.has_value());
 }

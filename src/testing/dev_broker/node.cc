@@ -97,7 +97,7 @@ Outcome Node::refuse_version(const Header& header, Context& context) {
   if (header.api != ApiKey::kApiVersions) return {};
   wire::ApiVersionsResponse response;
   handle(context, wire::ApiVersionsRequest{}, response);
-  response.error_code = code_of(KafkaError::UnsupportedVersion);
+  response.error_code = code_of(KafkaError::kUnsupportedVersion);
   return encode({header.api, 0, header.correlation_id}, context, response);
 }
 

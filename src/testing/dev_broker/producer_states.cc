@@ -24,19 +24,19 @@ ProducerStates::Verdict ProducerStates::check(const BatchProducer& batch) const 
   // A forgotten or new producer may start anywhere: only transactions (v2) insist on 0.
   if (found == states_.end()) return {};
   const ProducerState& state = found->second;
-  if (batch.epoch < state.epoch) return {KafkaError::InvalidProducerEpoch, {}};
+  if (batch.epoch < state.epoch) return {KafkaError::kInvalidProducerEpoch, {}};
   if (batch.epoch > state.epoch) {
-    if (batch.base_sequence != 0) return {KafkaError::OutOfOrderSequenceNumber, {}};
+    if (batch.base_sequence != 0) return {KafkaError::kOutOfOrderSequenceNumber, {}};
     return {};
   }
   for (const ProducerState::Batch& known : state.batches) {
     if (known.first_sequence == batch.base_sequence &&
         known.last_sequence == last_sequence_of(batch)) {
-      return {KafkaError::None, known.base_offset};
+      return {KafkaError::kNone, known.base_offset};
     }
   }
   if (batch.base_sequence != sequence_add(state.last_sequence(), 1)) {
-    return {KafkaError::OutOfOrderSequenceNumber, {}};
+    return {KafkaError::kOutOfOrderSequenceNumber, {}};
   }
   return {};
 }

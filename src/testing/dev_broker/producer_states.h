@@ -8,9 +8,11 @@
 #include <map>
 #include <optional>
 
-#include "testing/dev_broker/kafka_error.h"
+#include "wire/errors.h"
 
 namespace spillway::dev {
+
+using KafkaError = wire::ErrorCode;
 
 // The producer fields of a batch header. A producer id below 0 means "not idempotent".
 struct BatchProducer {
@@ -46,7 +48,7 @@ class ProducerStates {
   static constexpr std::size_t kProducersMax = 4096;
 
   struct Verdict {
-    KafkaError error = KafkaError::None;
+    KafkaError error = KafkaError::kNone;
     std::optional<std::int64_t> duplicate_of;  // the base offset of the first arrival
   };
 

@@ -16,7 +16,7 @@ class ProducerRules : public ::testing::Test {
     const BatchProducer batch{kId, epoch, sequence, records};
     const auto verdict = states_.check(batch);
     duplicate_of_ = verdict.duplicate_of;
-    if (verdict.error == KafkaError::None && !verdict.duplicate_of.has_value()) {
+    if (verdict.error == KafkaError::kNone && !verdict.duplicate_of.has_value()) {
       states_.note(batch, next_offset_, 0);
       next_offset_ += records;
     }
@@ -29,19 +29,19 @@ class ProducerRules : public ::testing::Test {
 };
 
 TEST_F(ProducerRules, AnUnknownProducerMayStartAnywhere) {
-  EXPECT_EQ(send(0, 42), KafkaError::None);
-  EXPECT_EQ(send(0, 43), KafkaError::None);
+  EXPECT_EQ(send(0, 42), KafkaError::kNone);
+  EXPECT_EQ(send(0, 43), KafkaError::kNone);
 }
 
 TEST_F(ProducerRules, AGapIsOutOfOrder) {
   send(0, 0, 3);
-  EXPECT_EQ(send(0, 4), KafkaError::OutOfOrderSequenceNumber);
-  EXPECT_EQ(send(0, 3), KafkaError::None);
+  EXPECT_EQ(send(0, 4), KafkaError::kOutOfOrderSequenceNumber);
+  EXPECT_EQ(send(0, 3), KafkaError::kNone);
 }
 
 TEST_F(ProducerRules, ADuplicateOfTheLastFiveIsAnsweredWithItsFirstOffset) {
   for (std::int32_t i = 0; i < 5; ++i) send(0, i * 2, 2);
-  EXPECT_EQ(send(0, 0, 2), KafkaError::None);
+  EXPECT_EQ(send(0, 0, 2), KafkaError::kNone);
   ASSERT_TRUE(duplicate_of_.has_value());
   EXPECT_EQ(*duplicate_of_, 100);
   EXPECT_EQ(next_offset_, 110);
@@ -49,43 +49,43 @@ TEST_F(ProducerRules, ADuplicateOfTheLastFiveIsAnsweredWithItsFirstOffset) {
 
 TEST_F(ProducerRules, TheSixthLastBatchIsNoLongerKnown) {
   for (std::int32_t i = 0; i < 6; ++i) send(0, i);
-  EXPECT_EQ(send(0, 0), KafkaError::OutOfOrderSequenceNumber);
+  EXPECT_EQ(send(0, 0), KafkaError::kOutOfOrderSequenceNumber);
 }
 
 TEST_F(ProducerRules, ARetryOfAnotherLengthIsNoDuplicate) {
   send(0, 0, 2);
-  EXPECT_EQ(send(0, 0, 1), KafkaError::OutOfOrderSequenceNumber);
+  EXPECT_EQ(send(0, 0, 1), KafkaError::kOutOfOrderSequenceNumber);
   EXPECT_FALSE(duplicate_of_.has_value());
 }
 
 TEST_F(ProducerRules, ANewEpochStartsAtZero) {
   send(0, 0);
-  EXPECT_EQ(send(1, 1), KafkaError::OutOfOrderSequenceNumber);
-  EXPECT_EQ(send(1, 0), KafkaError::None);
+  EXPECT_EQ(send(1, 1), KafkaError::kOutOfOrderSequenceNumber);
+  EXPECT_EQ(send(1, 0), KafkaError::kNone);
   EXPECT_FALSE(duplicate_of_.has_value());
 }
 
 TEST_F(ProducerRules, AnOldEpochIsFencedEvenForADuplicate) {
   send(0, 0);
   send(1, 0);
-  EXPECT_EQ(send(0, 0), KafkaError::InvalidProducerEpoch);
+  EXPECT_EQ(send(0, 0), KafkaError::kInvalidProducerEpoch);
 }
 
 TEST_F(ProducerRules, SequencesWrapToZero) {
   send(0, kSequenceMax - 1, 2);
-  EXPECT_EQ(send(0, 0), KafkaError::None);
+  EXPECT_EQ(send(0, 0), KafkaError::kNone);
   EXPECT_EQ(sequence_add(kSequenceMax - 1, 3), 1);
 }
 
 TEST_F(ProducerRules, ABatchMayWrapInside) {
   send(0, kSequenceMax, 3);  // sequences max, 0, 1
-  EXPECT_EQ(send(0, 2), KafkaError::None);
+  EXPECT_EQ(send(0, 2), KafkaError::kNone);
 }
 
 TEST_F(ProducerRules, AForgottenProducerIsUnknown) {
   send(0, 0);
   states_.forget(kId);
-  EXPECT_EQ(send(0, 17), KafkaError::None);
+  EXPECT_EQ(send(0, 17), KafkaError::kNone);
 }
 
 TEST(ProducerStates, ForgetsTheMostSilentProducerWhenFull) {
