@@ -10,13 +10,13 @@
 namespace spillway {
 namespace {
 
-constexpr std::size_t kPieceMax = Page::kDataBytes / sizeof(Piece);  // in one page
+constexpr std::size_t kPieceMax = kPageBytes / sizeof(Piece);  // in one page
 constexpr std::size_t kFirstPageUsed = round_up(sizeof(Batch), 16);
 static_assert(kFirstPageUsed <= 512,
               "the rest of the first page must hold the records of an idle partition");
 
-Piece* pieces_of(Page* page) noexcept {
-  return reinterpret_cast<Piece*>(page->data);
+Piece* pieces_of(const Pool& pool, const Page* page) noexcept {
+  return reinterpret_cast<Piece*>(pool.data(page));
 }
 
 }  // namespace
@@ -25,12 +25,12 @@ Batch* Batch::create(Pool& pool, Partition& partition, MonoTime now) noexcept {
   Page* page = pool.take_page();
   if (page == nullptr) return nullptr;
   page->used = kFirstPageUsed;
-  return new (page->data) Batch(partition, now, page);
+  return new (pool.data(page)) Batch(pool, partition, now, page);
 }
 
 void Batch::destroy(Batch* batch, Pool& pool) noexcept {
   for (Page* page = batch->piece_first_; page != nullptr; page = page->next) {
-    for (const Piece* piece = pieces_of(page); piece != pieces_of(page) + page->used; ++piece) {
+    for (const Piece* piece = pieces_of(pool, page); piece != pieces_of(pool, page) + page->used; ++piece) {
       if (piece->owned) (void)pool.release(piece->block, piece->generation, 1);
     }
   }
@@ -54,7 +54,7 @@ void Batch::count_record(std::size_t size, std::int64_t timestamp_ms) noexcept {
 // step fails; nullptr: no page.
 Page* Batch::ensure_byte_room(std::size_t size, Pool& pool) noexcept {
   Page* const mark = last_;
-  std::size_t room = Page::kDataBytes - last_->used;
+  std::size_t room = kPageBytes - last_->used;
   Page* tail = last_;
   while (room < size) {
     Page* page = pool.take_page();
@@ -64,7 +64,7 @@ Page* Batch::ensure_byte_room(std::size_t size, Pool& pool) noexcept {
       return nullptr;
     }
     tail = tail->next = page;
-    room += Page::kDataBytes;
+    room += kPageBytes;
   }
   return mark;
 }
@@ -72,8 +72,8 @@ Page* Batch::ensure_byte_room(std::size_t size, Pool& pool) noexcept {
 void Batch::put(const void* data, std::size_t size) noexcept {
   const auto* from = static_cast<const std::byte*>(data);
   for (;;) {
-    const std::size_t part = std::min(size, Page::kDataBytes - last_->used);
-    std::memcpy(last_->data + last_->used, from, part);
+    const std::size_t part = std::min(size, kPageBytes - last_->used);
+    std::memcpy(pool_.data(last_) + last_->used, from, part);
     last_->used += static_cast<std::uint32_t>(part);
     if (part == size) return;
     from += part;
@@ -88,10 +88,10 @@ bool Batch::append_copy(std::span<const std::byte> tail, std::int64_t timestamp_
   SPILL_DCHECK(!sealed_, "a sealed batch never changes");
   const std::int64_t time_delta = delta(timestamp_ms);
   const auto offset_delta = static_cast<std::int32_t>(record_count_);
-  const std::size_t room = Page::kDataBytes - last_->used;
+  const std::size_t room = kPageBytes - last_->used;
   if (room >= wire::kRecordPrefixSizeMax + tail.size()) [[likely]] {
     if (!completions_.append(completion, pool)) return false;
-    std::byte* const begin = last_->data + last_->used;
+    std::byte* const begin = pool_.data(last_) + last_->used;
     std::byte* end = wire::write_prefix(begin, tail.size(), time_delta, offset_delta);
     std::memcpy(end, tail.data(), tail.size());
     const auto size = static_cast<std::size_t>(end - begin) + tail.size();
@@ -156,13 +156,13 @@ bool Batch::ensure_piece_room(std::uint32_t pieces, Pool& pool) noexcept {
 }
 
 void Batch::put_piece(const Piece& piece) noexcept {
-  pieces_of(piece_last_)[piece_last_->used++] = piece;
+  pieces_of(pool_, piece_last_)[piece_last_->used++] = piece;
 }
 
 // The pages have grown by `size` bytes: the last piece says so. A new piece may be needed;
 // ensure_piece_room leaves one free.
 void Batch::extend_run(std::size_t size) noexcept {
-  Piece* last = piece_last_->used == 0 ? nullptr : &pieces_of(piece_last_)[piece_last_->used - 1];
+  Piece* last = piece_last_->used == 0 ? nullptr : &pieces_of(pool_, piece_last_)[piece_last_->used - 1];
   if (last != nullptr && last->data == nullptr) {
     last->size += static_cast<std::uint32_t>(size);
     return;
@@ -178,7 +178,7 @@ void Batch::for_each_range(Visit visit) const {
   const auto pages = [&](std::size_t size) {
     while (size > 0) {
       const std::size_t part = std::min<std::size_t>(size, page->used - offset);
-      if (part > 0 && !visit(page->data + offset, part)) return false;
+      if (part > 0 && !visit(pool_.data(page) + offset, part)) return false;
       size -= part;
       offset += part;
       if (size == 0) break;
@@ -192,7 +192,7 @@ void Batch::for_each_range(Visit visit) const {
     return;
   }
   for (Page* list = piece_first_; list != nullptr; list = list->next) {
-    for (const Piece* piece = pieces_of(list); piece != pieces_of(list) + list->used; ++piece) {
+    for (const Piece* piece = pieces_of(pool_, list); piece != pieces_of(pool_, list) + list->used; ++piece) {
       const bool more =
           piece->data == nullptr ? pages(piece->size) : visit(piece->data, piece->size);
       if (!more) return;

@@ -74,7 +74,11 @@ class Batch {
   [[nodiscard]] std::size_t records_size() const noexcept { return records_size_; }
   // Memory that this batch holds: its pages and what it refers to.
   [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
-  [[nodiscard]] const Completions& completions() const noexcept { return completions_; }
+  // Calls visit(callback, context, index of the record, records), see Completions::for_each.
+  template <typename Visit>
+  void for_each_completion(Visit visit) const {
+    completions_.for_each(pool_, visit);
+  }
 
   // First send: writes the header, and from here on the bytes never change (a retry must be
   // identical: KIP-98). The checksum of the records is computed once; a later call with another
@@ -99,8 +103,8 @@ class Batch {
   bool in_doubt = false;  // an attempt may have reached the log, and no answer has ruled it out
 
  private:
-  Batch(Partition& owner, MonoTime now, Page* page) noexcept
-      : partition(&owner), created(now), first_(page), last_(page) {}
+  Batch(Pool& pool, Partition& owner, MonoTime now, Page* page) noexcept
+      : partition(&owner), created(now), pool_(pool), first_(page), last_(page) {}
 
   [[nodiscard]] std::int64_t delta(std::int64_t timestamp_ms) noexcept;
   void count_record(std::size_t size, std::int64_t timestamp_ms) noexcept;
@@ -113,6 +117,7 @@ class Batch {
   template <typename Visit>
   void for_each_range(Visit visit) const;
 
+  Pool& pool_;
   Page* const first_;
   Page* last_;
   Page* piece_first_ = nullptr;

@@ -33,8 +33,8 @@ class Completions {
   // Calls visit(callback, context, index of the record, records) in record order; several records
   // at once when they share both words.
   template <typename Visit>
-  void for_each(Visit visit) const {
-    Reader reader(*this);
+  void for_each(const Pool& pool, Visit visit) const {
+    Reader reader(*this, pool);
     std::uint32_t index = 0;
     while (reader.more()) {
       const auto callback = reinterpret_cast<DeliveryCallback>(reader.next());
@@ -56,7 +56,7 @@ class Completions {
  private:
   static constexpr std::uint64_t kDistinct = std::uint64_t{1} << 32;
   static constexpr std::uint32_t kInlineWords = 4;
-  static constexpr std::uint32_t kPageWords = Page::kDataBytes / sizeof(std::uint64_t);
+  static constexpr std::uint32_t kPageWords = kPageBytes / sizeof(std::uint64_t);
 
   [[nodiscard]] bool distinct() const noexcept { return (*run_ & kDistinct) != 0; }
   [[nodiscard]] std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(*run_); }
@@ -100,16 +100,19 @@ class Completions {
       spare_ = nullptr;
     }
     if (last_ == nullptr) return &inline_[inline_used_++];
-    return reinterpret_cast<std::uint64_t*>(last_->data) + last_->used++;
+    return reinterpret_cast<std::uint64_t*>(pool.data(last_)) + last_->used++;
   }
 
   class Reader {
    public:
-    explicit Reader(const Completions& from)
-        : word_(from.inline_.data()), end_(word_ + from.inline_used_), next_page_(from.first_) {}
+    Reader(const Completions& from, const Pool& pool)
+        : pool_(pool),
+          word_(from.inline_.data()),
+          end_(word_ + from.inline_used_),
+          next_page_(from.first_) {}
     bool more() {
       if (word_ == end_ && next_page_ != nullptr) {
-        word_ = reinterpret_cast<const std::uint64_t*>(next_page_->data);
+        word_ = reinterpret_cast<const std::uint64_t*>(pool_.data(next_page_));
         end_ = word_ + next_page_->used;
         next_page_ = next_page_->next;
       }
@@ -121,6 +124,7 @@ class Completions {
     }
 
    private:
+    const Pool& pool_;
     const std::uint64_t* word_;
     const std::uint64_t* end_;
     const Page* next_page_;

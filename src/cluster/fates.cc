@@ -21,7 +21,7 @@ class InsideCallback {
 
 void Fates::end(const Batch& batch, const Delivery& delivery) noexcept {
   const InsideCallback guard(this);
-  batch.completions().for_each([&delivery](DeliveryCallback callback, void* context,
+  batch.for_each_completion([&delivery](DeliveryCallback callback, void* context,
                                            std::uint32_t index, std::uint32_t records) {
     if (callback == nullptr) return;
     Delivery each = delivery;

@@ -20,10 +20,6 @@ class Arena {
   [[nodiscard]] std::byte* block(std::uint32_t index) const noexcept {
     return base_ + std::size_t{index} * stride_;
   }
-  [[nodiscard]] std::uint32_t index_of(const void* address) const noexcept {
-    return static_cast<std::uint32_t>(
-        static_cast<std::size_t>(static_cast<const std::byte*>(address) - base_) / stride_);
-  }
   // Gives the first `bytes` of the block back to the system; they read as zero afterwards.
   void discard(std::uint32_t index, std::size_t bytes) noexcept;
 

@@ -32,7 +32,9 @@ Pool::Pool(const Config& config)
       chunks_(kChunkBytes, count_of(config.bytes_max, kChunkBytes)),
       spans_(round_up(config.span_bytes_max, kPageBytes),
              count_of(config.bytes_max, kSpanBytesMin)),
-      meta_(std::make_unique<Meta[]>(chunks_.count() + spans_.count())) {
+      meta_(std::make_unique<Meta[]>(chunks_.count() + spans_.count())),
+      page_table_(std::make_unique<Page[]>(pages_.count())) {
+  for (std::uint32_t i = 0; i < pages_.count(); ++i) page_table_[i].index = i;
   MutexLock lock(mutex_);
   free_pages_.reset(pages_.count());
   free_chunks_.reset(chunks_.count());
@@ -46,7 +48,7 @@ bool Pool::valid() const noexcept {
 std::size_t Pool::table_bytes(const Config& config) noexcept {
   const std::size_t blocks = config.bytes_max / kChunkBytes + config.bytes_max / kSpanBytesMin;
   return blocks * (sizeof(Meta) + 2 * sizeof(std::uint32_t)) +
-         config.bytes_max / kPageBytes * 2 * sizeof(std::uint32_t);
+         config.bytes_max / kPageBytes * (sizeof(Page) + 2 * sizeof(std::uint32_t));
 }
 
 Page* Pool::take_page() noexcept {
@@ -80,7 +82,7 @@ void Pool::refill_page_cache() noexcept {
       index = free_pages_.take_untouched();
     }
     charge(kPageBytes);
-    page_cache_[page_cache_count_++] = reinterpret_cast<Page*>(pages_.block(index));
+    page_cache_[page_cache_count_++] = &page_table_[index];
     if (config_.bytes_max - used() < config_.page_reserve)
       break;  // one at a time when it is scarce
   }
@@ -92,7 +94,7 @@ void Pool::spill_page_cache() noexcept {
       config_.bytes_max - used() < config_.page_reserve ? 0 : page_cache_count_ - kPageCache;
   while (page_cache_count_ > keep) {
     Page* page = page_cache_[--page_cache_count_];
-    free_pages_.touched[free_pages_.touched_count++] = pages_.index_of(page);
+    free_pages_.touched[free_pages_.touched_count++] = page->index;
     used_.store(used() - kPageBytes, std::memory_order_relaxed);
   }
 }

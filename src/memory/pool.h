@@ -20,15 +20,14 @@ namespace spillway {
 inline constexpr std::size_t kPageBytes = 4 * kKiB;
 inline constexpr std::size_t kChunkBytes = 64 * kKiB;
 
-// A 4 KiB block of a batch. Chained; the chain's owner is the I/O thread.
+// Describes one 4 KiB block of a batch. The descriptors lie side by side, away from the bytes: walking a chain of pages that
+// went out of the cache with the network costs nothing. Chained; the chain's owner is the I/O thread.
 struct Page {
-  static constexpr std::size_t kDataBytes = kPageBytes - 16;
   Page* next;
-  std::uint32_t used;  // of data
-  std::uint32_t unused_;
-  std::byte data[kDataBytes];
+  std::uint32_t used;  // bytes, or what else the owner counts
+  std::uint32_t index;
 };
-static_assert(sizeof(Page) == kPageBytes, "a page is what the system gives and takes");
+static_assert(sizeof(Page) == 16, "four descriptors fill a line");
 
 // Names a chunk or a span. Spans follow the chunks in one number space.
 enum class BlockId : std::uint32_t {};
@@ -59,6 +58,9 @@ class Pool {
 
   // I/O thread only. nullptr: the budget is spent. The page's next is null and its used is 0.
   [[nodiscard]] Page* take_page() noexcept;
+  // The page's kPageBytes bytes.
+  [[nodiscard]] std::byte* data(const Page* page) const noexcept { return pages_.block(page->index); }
+  [[nodiscard]] std::byte* page_memory() const noexcept { return pages_.block(0); }
   // I/O thread only. Takes back the whole chain.
   void return_pages(Page* chain) noexcept;
 
@@ -135,6 +137,7 @@ class Pool {
   Arena chunks_;
   Arena spans_;
   std::unique_ptr<Meta[]> meta_;  // of chunks, then of spans
+  std::unique_ptr<Page[]> page_table_;
 
   // I/O thread only.
   std::array<Page*, std::size_t{2} * kPageCache> page_cache_{};

@@ -189,7 +189,7 @@ void Core::abort(std::uint64_t handle) noexcept {
   room_.notify_all();
 }
 
-void Core::fill_header(const Room& room, Topic topic, const Record& record, std::size_t tail_size,
+inline void Core::fill_header(const Room& room, Topic topic, const Record& record, std::size_t tail_size,
                        std::uint8_t flags, const Completion& completion) const noexcept {
   RecordHeader& header = *room.header;
   header.completion = completion;
@@ -257,6 +257,16 @@ ErrorCode Core::make_room(Patience& patience, int& dropped) noexcept {
 
 ErrorCode Core::publish(LaneHold& lane, const Room& room, Patience& patience) noexcept {
   room.header->state.store(RecordState::Committed, std::memory_order_relaxed);
+  std::uint64_t position = 0;
+  if (ring_.try_push(room.descriptor.pack(), &position) != PushResult::Pushed) [[unlikely]] {
+    return publish_when_full(lane, room, patience);
+  }
+  lane.release();
+  wake_for(position);
+  return ErrorCode::Ok;
+}
+
+ErrorCode Core::publish_when_full(LaneHold& lane, const Room& room, Patience& patience) noexcept {
   ErrorCode code = ErrorCode::Ok;
   for (int busy = 0;;) {  // bounded by the deadline, or by kBusyYieldsMax
     std::uint64_t position = 0;

@@ -58,6 +58,7 @@ class Core {
   ErrorCode make_room(Patience& patience, int& dropped) noexcept;
   // Consumes the room, whatever the outcome, and lets the lane go.
   ErrorCode publish(LaneHold& lane, const Room& room, Patience& patience) noexcept;
+  ErrorCode publish_when_full(LaneHold& lane, const Room& room, Patience& patience) noexcept;
   ErrorCode try_publish(std::uint64_t descriptor, std::uint64_t& position,
                         std::optional<std::uint64_t>& dropped) noexcept;
   bool drop_one_for_memory() noexcept;

@@ -6,24 +6,10 @@ namespace spillway {
 namespace {
 
 constexpr int kAcquireRounds = 64;  // with a yield between: the holder may be preempted
-constexpr std::size_t kChunkRecordMax =
-    kChunkBytes / 4;  // larger ones waste too much of a chunk's end
-
-std::atomic<std::uint32_t> next_favourite{0};
-
-std::uint32_t favourite() noexcept {
-  thread_local const std::uint32_t mine = next_favourite.fetch_add(1, std::memory_order_relaxed);
-  return mine;
-}
-
-bool try_hold(Lane& lane) noexcept {
-  return !lane.held.load(std::memory_order_relaxed) &&
-         !lane.held.exchange(true, std::memory_order_acquire);
-}
 
 }  // namespace
 
-Lane* Lanes::acquire() noexcept {
+Lane* Lanes::acquire_any() noexcept {
   const std::uint32_t begin = favourite();
   for (int round = 0; round < kAcquireRounds; ++round) {
     for (std::uint32_t i = 0; i < count_; ++i) {
@@ -33,20 +19,6 @@ Lane* Lanes::acquire() noexcept {
     ::sched_yield();
   }
   return nullptr;
-}
-
-std::optional<Room> Lanes::reserve(Lane& lane, std::size_t body_bytes, ChunkUse use) noexcept {
-  const std::size_t bytes = round_up(sizeof(RecordHeader) + body_bytes, alignof(RecordHeader));
-  if (bytes > kChunkRecordMax) return reserve_span(bytes);
-  OpenChunk& chunk = use == ChunkUse::Small ? lane.small : lane.large;
-  if (chunk.base == nullptr || chunk.used + bytes > kChunkBytes) [[unlikely]] {
-    if (!refill(chunk, use)) return std::nullopt;
-  }
-  auto* header = reinterpret_cast<RecordHeader*>(chunk.base + chunk.used);
-  const Room room{header, {chunk.id, chunk.used, chunk.generation}, chunk.generation};
-  chunk.used += static_cast<std::uint32_t>(bytes);
-  ++chunk.records;
-  return room;
 }
 
 bool Lanes::refill(OpenChunk& chunk, ChunkUse use) noexcept {

@@ -19,8 +19,8 @@
 namespace spillway {
 
 struct OpenChunk {
-  std::byte* base = nullptr;  // nullptr: none is open
-  std::uint32_t used = 0;
+  std::byte* base = nullptr;         // nullptr: none is open
+  std::uint32_t used = kChunkBytes;  // none is open: nothing fits
   std::uint32_t records = 0;
   BlockId id{};
   std::uint32_t generation = 0;
@@ -46,13 +46,28 @@ class Lanes {
 
   // Any thread: some free lane, tried from the thread's favourite on. nullptr: all are held, even
   // after yielding some times.
-  [[nodiscard]] Lane* acquire() noexcept;
+  [[nodiscard]] Lane* acquire() noexcept {
+    Lane& mine = lanes_[favourite() % count_];
+    return try_hold(mine) ? &mine : acquire_any();
+  }
   static void release(Lane& lane) noexcept { lane.held.store(false, std::memory_order_release); }
 
   // Room for a header and `body_bytes` behind it. nullopt: the pool has none now. The holder of the
   // lane.
   [[nodiscard]] std::optional<Room> reserve(Lane& lane, std::size_t body_bytes,
-                                            ChunkUse use) noexcept;
+                                            ChunkUse use) noexcept {
+    const std::size_t bytes = round_up(sizeof(RecordHeader) + body_bytes, alignof(RecordHeader));
+    if (bytes > kChunkRecordMax) [[unlikely]] return reserve_span(bytes);
+    OpenChunk& chunk = use == ChunkUse::Small ? lane.small : lane.large;
+    if (chunk.used + bytes > kChunkBytes) [[unlikely]] {
+      if (!refill(chunk, use)) return std::nullopt;
+    }
+    auto* header = reinterpret_cast<RecordHeader*>(chunk.base + chunk.used);
+    const Room room{header, {chunk.id, chunk.used, chunk.generation}, chunk.generation};
+    chunk.used += static_cast<std::uint32_t>(bytes);
+    ++chunk.records;
+    return room;
+  }
   // A record that will not be published. Any thread.
   void give_back(const Room& room) noexcept {
     (void)pool_.release(room.descriptor.block, room.generation, 1);
@@ -62,9 +77,22 @@ class Lanes {
   void close_all() noexcept;
 
  private:
+  // Larger records waste too much of a chunk's end: they get a span.
+  static constexpr std::size_t kChunkRecordMax = kChunkBytes / 4;
+
+  static std::uint32_t favourite() noexcept {
+    thread_local const std::uint32_t mine = next_favourite_.fetch_add(1, std::memory_order_relaxed);
+    return mine;
+  }
+  static bool try_hold(Lane& lane) noexcept {
+    return !lane.held.load(std::memory_order_relaxed) &&
+           !lane.held.exchange(true, std::memory_order_acquire);
+  }
+  Lane* acquire_any() noexcept;
   std::optional<Room> reserve_span(std::size_t bytes) noexcept;
   bool refill(OpenChunk& chunk, ChunkUse use) noexcept;
 
+  static inline std::atomic<std::uint32_t> next_favourite_{0};
   const std::uint32_t count_;
   std::unique_ptr<Lane[]> lanes_;
   Pool& pool_;
