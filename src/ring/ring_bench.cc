@@ -1,5 +1,5 @@
-// What the ring costs, beside what the machine can do in the same run: read the numbers as ratios to
-// PingPong. An iteration is one record, so "Time" is ns per record. Producers share core 1, the
+// What the ring costs, beside what the machine can do in the same run: read the numbers as ratios
+// to PingPong. An iteration is one record, so "Time" is ns per record. Producers share core 1, the
 // consumer has core 0.
 #include "ring/ring.h"
 
@@ -84,6 +84,18 @@ void HandOff(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(HandOff)->Arg(1)->Arg(4)->Arg(8)->UseRealTime();
+
+// The instructions alone: one thread pushes 64 and pops 64.
+void PushAndPopOnOneThread(benchmark::State& state) {
+  std::vector<Ring<>::Slot> slots(kCapacity);
+  Ring<> ring(slots);
+  std::array<std::uint64_t, Ring<>::kPopMax> out{};
+  while (state.KeepRunningBatch(static_cast<std::int64_t>(out.size()))) {
+    for (std::uint64_t k = 0; k < out.size(); ++k) ring.try_push(k);
+    benchmark::DoNotOptimize(ring.pop_many(out));
+  }
+}
+BENCHMARK(PushAndPopOnOneThread);
 
 // Nobody pops: every push takes the oldest record and reuses its slot.
 void DropOldest(benchmark::State& state) {

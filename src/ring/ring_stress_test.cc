@@ -12,17 +12,14 @@
 
 #include "ring/event_count.h"
 #include "ring/ring.h"
+#include "testing/sanitizers.h"
 
 namespace spillway {
 namespace {
 
 constexpr std::size_t kProducers = 8;
 constexpr std::size_t kCapacity = 64;
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t kRecordsEach = 20'000;
-#else
-constexpr std::uint64_t kRecordsEach = 400'000;
-#endif
+constexpr std::uint64_t kRecordsEach = 400'000 / testing::kSlowdown;
 
 // value = producer in the high half, number of the record in the low half
 std::uint64_t value_of(std::size_t producer, std::uint64_t k) {
@@ -142,7 +139,7 @@ TEST(RingStress, TheSleepWordWakesItsThreadEveryTime) {
   Ring<> ring(slots);
   SleepWord<> sleep;
   std::atomic<std::uint32_t> bell{0};  // stands for the eventfd
-  constexpr std::uint64_t kRecords = 20'000;
+  constexpr std::uint64_t kRecords = 20'000 / testing::kSlowdown;
   std::jthread producer([&] {
     for (std::uint64_t k = 0; k < kRecords;) {
       // Every fourth record comes when its reader is going to sleep or sleeps.

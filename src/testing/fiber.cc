@@ -2,31 +2,19 @@
 
 #include <cstdint>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SPILL_FIBER_ASAN 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define SPILL_FIBER_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define SPILL_FIBER_ASAN 1
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define SPILL_FIBER_TSAN 1
-#endif
-#if defined(SPILL_FIBER_ASAN)
+#include "testing/sanitizers.h"
+
+#if defined(SPILL_ASAN)
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(SPILL_FIBER_TSAN)
+#if defined(SPILL_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
 
 namespace spillway::testing {
 
 Fiber::Fiber() {
-#if defined(SPILL_FIBER_TSAN)
+#if defined(SPILL_TSAN)
   tsan_fiber_ = __tsan_get_current_fiber();
 #endif
 }
@@ -45,13 +33,13 @@ Fiber::Fiber(void (*entry)(void*), void* argument)
   const auto self = reinterpret_cast<std::uintptr_t>(this);
   makecontext(&context_, reinterpret_cast<void (*)()>(&Fiber::enter), 2,
               static_cast<unsigned>(self), static_cast<unsigned>(self >> 32));
-#if defined(SPILL_FIBER_TSAN)
+#if defined(SPILL_TSAN)
   tsan_fiber_ = __tsan_create_fiber(0);
 #endif
 }
 
 Fiber::~Fiber() {
-#if defined(SPILL_FIBER_TSAN)
+#if defined(SPILL_TSAN)
   if (entry_ != nullptr) __tsan_destroy_fiber(tsan_fiber_);
 #endif
 }
@@ -65,10 +53,10 @@ void Fiber::enter(unsigned low, unsigned high) {
 
 void Fiber::switch_to(Fiber& from, Fiber& to) {
   to.came_from_ = &from;
-#if defined(SPILL_FIBER_ASAN)
+#if defined(SPILL_ASAN)
   __sanitizer_start_switch_fiber(&from.fake_stack_, to.stack_bottom_, to.stack_bytes_);
 #endif
-#if defined(SPILL_FIBER_TSAN)
+#if defined(SPILL_TSAN)
   __tsan_switch_to_fiber(to.tsan_fiber_, 0);
 #endif
   swapcontext(&from.context_, &to.context_);
@@ -76,7 +64,7 @@ void Fiber::switch_to(Fiber& from, Fiber& to) {
 }
 
 void Fiber::arrived() {
-#if defined(SPILL_FIBER_ASAN)
+#if defined(SPILL_ASAN)
   __sanitizer_finish_switch_fiber(fake_stack_, &came_from_->stack_bottom_,
                                   &came_from_->stack_bytes_);
 #endif

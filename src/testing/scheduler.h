@@ -30,6 +30,7 @@
 
 #include "testing/fiber.h"
 #include "testing/memory_model.h"
+#include "testing/sanitizers.h"
 
 namespace spillway::testing {
 
@@ -114,7 +115,7 @@ struct ScheduleFailed : std::runtime_error {
 using Scenario = std::function<void(Scheduler&)>;
 
 struct ExploreOptions {
-  std::uint64_t schedules = 50'000;
+  std::uint64_t schedules = 50'000 / kSlowdown;
   std::uint64_t seed_first = 1;
   std::uint64_t steps_max = 20'000;  // one schedule; more means that it does not end
 

@@ -14,7 +14,7 @@ using Atomic = ScheduledPlatform::Atomic<T>;
 template <class T>
 using Shared = ScheduledPlatform::Shared<T>;
 
-constexpr ExploreOptions kFew{.schedules = 5'000};
+constexpr ExploreOptions kFew{.schedules = 5'000 / kSlowdown + 500};
 
 Exploration pass_a_message(std::memory_order publish, std::memory_order look) {
   return explore(
