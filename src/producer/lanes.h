@@ -66,6 +66,9 @@ class Lanes {
     const Room room{header, {chunk.id, chunk.used, chunk.generation}, chunk.generation};
     chunk.used += static_cast<std::uint32_t>(bytes);
     ++chunk.records;
+    // The publish waits for the record's stores to reach the cache: have the next record's lines there.
+    __builtin_prefetch(chunk.base + chunk.used + kPrefetchBytes, 1);
+    __builtin_prefetch(chunk.base + chunk.used + kPrefetchBytes + 64, 1);
     return room;
   }
   // A record that will not be published. Any thread.
@@ -79,6 +82,7 @@ class Lanes {
  private:
   // Larger records waste too much of a chunk's end: they get a span.
   static constexpr std::size_t kChunkRecordMax = kChunkBytes / 4;
+  static constexpr std::size_t kPrefetchBytes = 256;
 
   static std::uint32_t favourite() noexcept {
     thread_local const std::uint32_t mine = next_favourite_.fetch_add(1, std::memory_order_relaxed);

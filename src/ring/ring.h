@@ -79,6 +79,7 @@ class Ring {
   // Limit of one pop_many: bounds how long a batch of slots stays taken but not yet released.
   static constexpr std::size_t kPopMax = 64;
   static constexpr std::size_t kCapacityMin = 2;
+  static constexpr std::size_t kPrefetchSlots = 16;  // four lines
 
   // Makes slots in raw memory, aligned for Slot. The capacity is what fits, and it must be a power
   // of two >= 2.
@@ -224,6 +225,8 @@ class Ring {
   void publish(Slot& slot, std::uint64_t position, std::uint64_t value) noexcept {
     slot.value.set(value);
     slot.sequence.store(position + 1, std::memory_order_seq_cst);
+    // The lap before left the lines ahead with the taker's core: ask for them while there is time.
+    __builtin_prefetch(&slot_at(position + kPrefetchSlots), 1);
   }
 
   std::size_t committed_from(std::uint64_t head, std::size_t count_max) const noexcept {
