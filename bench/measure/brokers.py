@@ -1,4 +1,5 @@
 """What the clients talk to: a real Apache Kafka node, or the embedded broker that acknowledges and forgets."""
+import json
 import os
 import pathlib
 import shutil
@@ -59,7 +60,8 @@ class KafkaNode:
         return name
 
     def pid(self):
-        return int(self.tool("status").split(" pid ")[1].split()[0])
+        state = json.loads((pathlib.Path(self.folder) / "state.json").read_text())
+        return state["nodes"][0]["pid"]
 
     def alive(self):
         return self.tool("status").endswith("up")

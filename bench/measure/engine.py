@@ -1,9 +1,12 @@
-"""A case is one table: clients that do the same work in turn, round after round (A B C A B C …)."""
+"""A case is one table: clients that do the same work in turn, round after round (A B C, B C A, …)."""
 import dataclasses
 import statistics
 import sys
 
 from measure import clients, micro, noise
+
+
+WARM_SECONDS = 10
 
 
 @dataclasses.dataclass
@@ -105,10 +108,12 @@ def heal(broker, kind):
 
 
 def warm(build, broker):
-    """A Java broker compiles itself during its first million records: nobody's measurement should pay for that."""
+    """A Java broker compiles itself while it serves its first requests, large and small: no row should pay for that."""
     broker.warm = True
-    for _ in range(3 if broker.kind == "kafka" else 0):
-        clients.run(build, "probe", broker, {"records": 1_000_000, "batch-bytes": 100_000})
+    if broker.kind == "kafka":
+        for batch_bytes in (1_000_000, 20_000):
+            clients.run(build, "probe", broker, {"records": 2_000_000, "batch-bytes": batch_bytes})
+        clients.run(build, "probe", broker, {"mode": "ack_latency", "rate": 20_000, "linger-ms": 0, "seconds": WARM_SECONDS})
 
 
 def run_micro(build, case):
@@ -137,7 +142,8 @@ def run_case(build, brokers, case):
         return
     for number in range(case.rounds):
         case.noise.append(noise.ping_pong(build))
-        for row in case.rows:
+        turn = number % len(case.rows)  # nobody is always first
+        for row in case.rows[turn:] + case.rows[:turn]:
             row.results.append(run_row(build, broker, row))
             told = row.results[-1]
             print(f"  {case.title} · round {number + 1} of {case.rounds} · {row.label}: {summary(case, told)}",

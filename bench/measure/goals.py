@@ -104,7 +104,17 @@ def allocation_goals(cases):
             yield Goal("heap allocations per record", max(counts), 0.0005, digits=4)
 
 
-PARTS = (ratio_goals, speed_goals, flat_goals, held_goals, outage_goals, allocation_goals)
+def ring_goals(cases):
+    """The dearest of the callers' numbers that ring_bench tries."""
+    for start, limit, sentence in (("ring: HandOff", 12, "ring: ns per record handed over, worst of 1 to 8 callers"),
+                                   ("ring: DropOldest/", 8, "ring: ns per push that drops, worst of 1 and 4 callers")):
+        for case in find(cases, "micro"):
+            speeds = [row.median("items_per_second") for row in case.rows if row.label.startswith(start)]
+            if speeds and None not in speeds:
+                yield Goal(sentence, 1e9 / min(speeds), limit, digits=1)
+
+
+PARTS = (ratio_goals, speed_goals, flat_goals, ring_goals, held_goals, outage_goals, allocation_goals)
 
 
 def goals_of(cases):

@@ -43,6 +43,13 @@ class Goals(unittest.TestCase):
         case = groups.null(Scale)[0]
         self.assertEqual(goals.goals_of([case]), [])
 
+    def test_a_ring_that_is_slow_with_some_callers_is_missed(self):
+        case = groups.micro(Scale)[0]
+        for callers, speed in ((1, 100e6), (8, 50e6)):
+            results = [{"client": "spillway", "command": "", "items_per_second": speed}]
+            case.rows.append(engine.Row(f"ring: HandOff/{callers}", "spillway", {}, results=results))
+        self.assertFalse(verdict([case], "ring: ns per record").met)
+
     def test_a_pool_over_its_budget_is_missed(self):
         case = groups.rss(Scale)[0]
         case.row("spillway block 100 B").results = [{
