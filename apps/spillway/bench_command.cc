@@ -72,13 +72,17 @@ class Sender {
       pacer_.wait([] { return Signals::stop(); });
       const auto sent =
           flags_.latency ? send_timed(i) : session_.send(payload_.record(i), {on_fate});
-      if (!sent.ok() && !session_.goes_on_after(sent.error())) return;
+      if (!sent.ok() && !session_.goes_on_after(sent.error())) return give_up(sent.error());
     }
   }
 
   [[nodiscard]] const Histogram& latencies() const noexcept { return latencies_; }
 
  private:
+  void give_up(const Error& error) {
+    if (!Signals::stop()) session_.end_early(error);
+  }
+
   Result<void> send_timed(std::uint64_t number) {
     const Record record = payload_.record(number);
     const std::uint64_t begin = now_ns();

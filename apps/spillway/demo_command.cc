@@ -138,7 +138,9 @@ void DemoRun::send_for_a_while(Session& session) const {
   for (std::uint64_t i = 0; !over(); ++i) {
     pacer.wait(over);
     const auto sent = session.send(payload.record(i));
-    if (!sent.ok() && !session.goes_on_after(sent.error())) return;
+    if (sent.ok() || session.goes_on_after(sent.error())) continue;
+    if (!Signals::stop()) session.end_early(sent.error());
+    return;
   }
 }
 
@@ -160,7 +162,8 @@ int DemoRun::judge(Session& session) {
   if (!bounded) console_.say("memory went above the budget; please report this as a bug");
   if (!adds_up) console_.say("the ledger does not add up; please report this as a bug");
   if (const auto problem = session.write_ledger({})) console_.say(*problem);
-  return bounded && explained && adds_up ? kExitDone : kExitFailed;
+  const bool complete = session.say_ended_early();
+  return bounded && explained && adds_up && complete ? kExitDone : kExitFailed;
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ bool ProduceRun::send(const LineReader::Item& item) {
   if (sent.code() == ErrorCode::Closed && Signals::stop()) return false;
   refuse(item.size, sent.code());
   if (session_.goes_on_after(sent.error())) return true;
-  ended_early_ = true;
+  session_.end_early(sent.error());
   return false;
 }
 

@@ -137,8 +137,8 @@ const Outcome& Session::settle() {
   wait_for_fates();
   outcome_.use.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   outcome_.use.cpu_seconds = cpu_seconds_used() - cpu_seconds_at_start_;
+  progress_->stop();  // before close, whose cut connections are nobody's news
   [[maybe_unused]] const auto closed = producer_->close(milliseconds(0));
-  progress_->stop();
   outcome_.use.rss_peak = rss_peak();
   outcome_.snapshot = producer_->snapshot();
   outcome_.refusals = refusals();
@@ -172,6 +172,17 @@ bool Session::goes_on_after(const Error& error) const noexcept {
   return full_now && options_.producer.when_full != WhenFull::Block;
 }
 
+void Session::end_early(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  if (!end_cause_) end_cause_ = error;
+}
+
+bool Session::say_ended_early() {
+  if (!end_cause_) return true;
+  console_.say("sending ended early: " + end_cause_->message());
+  return false;
+}
+
 std::optional<std::string> Session::write_ledger(const Latencies& latencies) {
   if (options_.ledger_path.empty()) return std::nullopt;
   return write_whole(options_.ledger_path,
@@ -192,7 +203,8 @@ int Session::report(const Latencies& latencies) {
 bool Session::say_problems() {
   const bool delivered = say_undelivered();
   const bool taken = say_refused();
-  return delivered && taken;
+  const bool complete = say_ended_early();
+  return delivered && taken && complete;
 }
 
 bool Session::say_undelivered() {

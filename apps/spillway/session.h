@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,9 +75,13 @@ class Session {
   // Whether the next record has a chance after this answer. With Block it has not: the deadline was
   // waited out, and what follows is better kept where it is.
   [[nodiscard]] bool goes_on_after(const Error& error) const noexcept;
+  // The run stopped sending before its end because of this: report() says so and exits with
+  // failure. Only the first counts. Any thread.
+  void end_early(const Error& error);
   // Parts of report(), for a command that judges by other rules.
   std::optional<std::string> write_ledger(const Latencies& latencies);
   void say_summary();
+  [[nodiscard]] bool say_ended_early();
   // A word for the live view.
   void note(std::string text);
   [[nodiscard]] Producer& producer() noexcept { return *producer_; }
@@ -103,6 +108,8 @@ class Session {
   Topic topic_;
   std::unique_ptr<Progress> progress_;
   std::array<std::atomic<std::uint64_t>, 16> refused_{};  // by ErrorCode; relaxed: only counted
+  std::mutex mutex_;
+  std::optional<Error> end_cause_;  // guarded by mutex_ while sending
   Clock::time_point start_;
   double cpu_seconds_at_start_ = 0;
   Outcome outcome_;
