@@ -159,6 +159,7 @@ int DemoRun::judge(Session& session) {
         "dropped records were the oldest unsent ones, as --when-full drop-oldest asks; "
         "--when-full block waits instead and drops none");
   }
+  if (broker_ != nullptr) console_.say("RSS is of this process, the embedded broker included");
   if (!bounded) console_.say("memory went above the budget; please report this as a bug");
   if (!adds_up) console_.say("the ledger does not add up; please report this as a bug");
   if (const auto problem = session.write_ledger({})) console_.say(*problem);

@@ -7,11 +7,14 @@ namespace spillway::cli {
 void EventLog::on_event(Severity severity, std::string_view sentence) noexcept {
   if (severity == Severity::Info) return;
   const std::lock_guard lock(mutex_);
+  const std::string_view kept = sentence.substr(0, kSentenceBytesMax);
+  if (kept == last_) return;
+  last_ = kept;
   if (sentences_.size() == kSentencesMax) {
     lost_ += 1;
     return;
   }
-  sentences_.emplace_back(sentence.substr(0, kSentenceBytesMax));
+  sentences_.emplace_back(kept);
 }
 
 void EventLog::on_delivery(const BatchDelivery& delivery) noexcept {

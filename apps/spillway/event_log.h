@@ -14,7 +14,8 @@
 namespace spillway::cli {
 
 // Called by the I/O thread, which must not wait for a terminal: sentences are queued, at most
-// kSentencesMax of kSentenceBytesMax; more are counted. Must outlive the producer.
+// kSentencesMax of kSentenceBytesMax; more are counted. A sentence that only repeats the one before
+// is kept once: an outage is one piece of news. Must outlive the producer.
 class EventLog final : public Observer {
  public:
   static constexpr std::size_t kSentencesMax = 32;
@@ -36,6 +37,7 @@ class EventLog final : public Observer {
  private:
   mutable std::mutex mutex_;
   std::deque<std::string> sentences_;  // guarded by mutex_, as all below
+  std::string last_;
   std::uint64_t lost_ = 0;
   std::int16_t kafka_error_first_ = 0;
 };
