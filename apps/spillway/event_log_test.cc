@@ -42,7 +42,7 @@ TEST(EventLog, WhatIsTooMuchIsCountedAndWhatIsTooLongIsCut) {
 
 TEST(EventLog, RemembersTheFirstErrorCodeOfKafka) {
   EventLog log;
-  for (const std::int16_t error : {0, 10, 3}) {
+  for (const std::int16_t error : std::vector<std::int16_t>{0, 10, 3}) {
     log.on_delivery({{Fate::Failed, Reason::Rejected, error, 0, -1, 0}, 1, 10});
   }
   EXPECT_EQ(log.kafka_error_first(), 10);
