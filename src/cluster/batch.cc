@@ -30,24 +30,14 @@ Batch* Batch::create(Pool& pool, Partition& partition, MonoTime now) noexcept {
 
 void Batch::destroy(Batch* batch, Pool& pool) noexcept {
   for (Page* page = batch->piece_first_; page != nullptr; page = page->next) {
-    for (const Piece* piece = pieces_of(pool, page); piece != pieces_of(pool, page) + page->used; ++piece) {
+    for (const Piece* piece = pieces_of(pool, page); piece != pieces_of(pool, page) + page->used;
+         ++piece) {
       if (piece->owned) (void)pool.release(piece->block, piece->generation, 1);
     }
   }
   pool.return_pages(batch->completions_.take_pages());
   pool.return_pages(batch->piece_first_);
   pool.return_pages(batch->first_);  // the batch itself goes with it: last
-}
-
-std::int64_t Batch::delta(std::int64_t timestamp_ms) noexcept {
-  if (record_count_ == 0) base_timestamp_ms_ = max_timestamp_ms_ = timestamp_ms;
-  return timestamp_ms - base_timestamp_ms_;
-}
-
-void Batch::count_record(std::size_t size, std::int64_t timestamp_ms) noexcept {
-  ++record_count_;
-  records_size_ += size;
-  max_timestamp_ms_ = std::max(max_timestamp_ms_, timestamp_ms);
 }
 
 // Chains pages until `size` more bytes fit. Returns the page to cut back to (its next) if a later
@@ -83,26 +73,14 @@ void Batch::put(const void* data, std::size_t size) noexcept {
   }
 }
 
-bool Batch::append_copy(std::span<const std::byte> tail, std::int64_t timestamp_ms,
-                        const Completion& completion, Pool& pool) noexcept {
-  SPILL_DCHECK(!sealed_, "a sealed batch never changes");
-  const std::int64_t time_delta = delta(timestamp_ms);
-  const auto offset_delta = static_cast<std::int32_t>(record_count_);
-  const std::size_t room = kPageBytes - last_->used;
-  if (room >= wire::kRecordPrefixSizeMax + tail.size()) [[likely]] {
-    if (!completions_.append(completion, pool)) return false;
-    std::byte* const begin = pool_.data(last_) + last_->used;
-    std::byte* end = wire::write_prefix(begin, tail.size(), time_delta, offset_delta);
-    std::memcpy(end, tail.data(), tail.size());
-    const auto size = static_cast<std::size_t>(end - begin) + tail.size();
-    last_->used += static_cast<std::uint32_t>(size);
-    if (piece_first_ != nullptr) extend_run(size);
-    count_record(size, timestamp_ms);
-    return true;
-  }
+// The record does not fit the last page: it goes on in the next ones.
+bool Batch::append_split(std::span<const std::byte> tail, std::int64_t timestamp_ms,
+                         const Completion& completion, Pool& pool) noexcept {
   std::array<std::byte, wire::kRecordPrefixSizeMax> prefix;
-  const auto prefix_size = static_cast<std::size_t>(
-      wire::write_prefix(prefix.data(), tail.size(), time_delta, offset_delta) - prefix.data());
+  const auto prefix_size =
+      static_cast<std::size_t>(wire::write_prefix(prefix.data(), tail.size(), delta(timestamp_ms),
+                                                  static_cast<std::int32_t>(record_count_)) -
+                               prefix.data());
   const std::size_t size = prefix_size + tail.size();
   Page* const mark = ensure_byte_room(size, pool);
   if (mark == nullptr) return false;
@@ -162,7 +140,8 @@ void Batch::put_piece(const Piece& piece) noexcept {
 // The pages have grown by `size` bytes: the last piece says so. A new piece may be needed;
 // ensure_piece_room leaves one free.
 void Batch::extend_run(std::size_t size) noexcept {
-  Piece* last = piece_last_->used == 0 ? nullptr : &pieces_of(pool_, piece_last_)[piece_last_->used - 1];
+  Piece* last =
+      piece_last_->used == 0 ? nullptr : &pieces_of(pool_, piece_last_)[piece_last_->used - 1];
   if (last != nullptr && last->data == nullptr) {
     last->size += static_cast<std::uint32_t>(size);
     return;
@@ -192,7 +171,8 @@ void Batch::for_each_range(Visit visit) const {
     return;
   }
   for (Page* list = piece_first_; list != nullptr; list = list->next) {
-    for (const Piece* piece = pieces_of(pool_, list); piece != pieces_of(pool_, list) + list->used; ++piece) {
+    for (const Piece* piece = pieces_of(pool_, list); piece != pieces_of(pool_, list) + list->used;
+         ++piece) {
       const bool more =
           piece->data == nullptr ? pages(piece->size) : visit(piece->data, piece->size);
       if (!more) return;

@@ -16,10 +16,13 @@
 
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/intrusive_list.h"
 #include "cluster/completions.h"
@@ -54,7 +57,23 @@ class Batch {
 
   // Copies a record. False: no page; nothing has changed.
   [[nodiscard]] bool append_copy(std::span<const std::byte> tail, std::int64_t timestamp_ms,
-                                 const Completion& completion, Pool& pool) noexcept;
+                                 const Completion& completion, Pool& pool) noexcept {
+    SPILL_DCHECK(!sealed_, "a sealed batch never changes");
+    if (kPageBytes - last_->used < wire::kRecordPrefixSizeMax + tail.size()) [[unlikely]] {
+      return append_split(tail, timestamp_ms, completion, pool);
+    }
+    if (!completions_.append(completion, pool)) return false;
+    std::byte* const begin = pool.data(last_) + last_->used;
+    std::byte* const end = wire::write_prefix(begin, tail.size(), delta(timestamp_ms),
+                                              static_cast<std::int32_t>(record_count_));
+    std::memcpy(end, tail.data(), tail.size());
+    const auto size = static_cast<std::size_t>(end - begin) + tail.size();
+    last_->used += static_cast<std::uint32_t>(size);
+    if (piece_first_ != nullptr) [[unlikely]]
+      extend_run(size);
+    count_record(size, timestamp_ms);
+    return true;
+  }
   // Refers to a record whose tail is `parts`, one after the other. The prefix is written into the
   // bytes just before the first part, which must have kRecordPrefixSizeMax bytes of room. One
   // release of `block` is owed by the batch afterwards. False as above.
@@ -106,8 +125,17 @@ class Batch {
   Batch(Pool& pool, Partition& owner, MonoTime now, Page* page) noexcept
       : partition(&owner), created(now), pool_(pool), first_(page), last_(page) {}
 
-  [[nodiscard]] std::int64_t delta(std::int64_t timestamp_ms) noexcept;
-  void count_record(std::size_t size, std::int64_t timestamp_ms) noexcept;
+  [[nodiscard]] std::int64_t delta(std::int64_t timestamp_ms) noexcept {
+    if (record_count_ == 0) base_timestamp_ms_ = max_timestamp_ms_ = timestamp_ms;
+    return timestamp_ms - base_timestamp_ms_;
+  }
+  void count_record(std::size_t size, std::int64_t timestamp_ms) noexcept {
+    ++record_count_;
+    records_size_ += size;
+    max_timestamp_ms_ = std::max(max_timestamp_ms_, timestamp_ms);
+  }
+  [[nodiscard]] bool append_split(std::span<const std::byte> tail, std::int64_t timestamp_ms,
+                                  const Completion& completion, Pool& pool) noexcept;
   [[nodiscard]] Page* ensure_byte_room(std::size_t size, Pool& pool) noexcept;
   void put(const void* data, std::size_t size) noexcept;
   [[nodiscard]] bool ensure_piece_room(std::uint32_t pieces, Pool& pool) noexcept;

@@ -31,7 +31,7 @@ Engine::Engine(const Options& options, std::vector<Endpoint> bootstrap, Pool& po
       transport_(transport),
       fates_(fates),
       topics_(topics),
-      random_(static_cast<std::uint64_t>(mono_now().time_since_epoch().count())),
+      random_(static_cast<std::uint64_t>(transport.now().time_since_epoch().count())),
       sessions_(std::make_unique<Session[]>(connections_max(options))),
       session_memory_(std::make_unique_for_overwrite<Session::Memory[]>(connections_max(options))),
       large_memory_(std::make_unique_for_overwrite<std::byte[]>(kLargeFrameBytes)),
@@ -49,6 +49,45 @@ std::size_t Engine::memory_bytes(const Options& options) noexcept {
   return connections_max(options) * (sizeof(Session) + sizeof(Session::Memory)) + kLargeFrameBytes +
          arena_bytes(options) +
          options.partitions_max * (sizeof(PartitionLoad) + sizeof(std::uint32_t)) + sizeof(Scratch);
+}
+
+[[gnu::always_inline]] inline Partition& Engine::choose_partition(
+    const StoredRecord& record) noexcept {
+  const RecordHeader& header = *record.header;
+  const std::int32_t count = topics_.partition_count(header.topic);
+  if ((header.flags & RecordHeader::kHasPartition) != 0) {
+    return topics_.partition(header.topic, std::min(header.partition_or_hash, count - 1));
+  }
+  if ((header.flags & RecordHeader::kHasKey) != 0) {
+    // Unsigned: librdkafka's CRC32 uses all 32 bits, murmur2 has lost its sign already.
+    const auto hash = static_cast<std::uint32_t>(header.partition_or_hash);
+    return topics_.partition(header.topic,
+                             static_cast<std::int32_t>(hash % static_cast<std::uint32_t>(count)));
+  }
+  StickyPartitioner& sticky = topics_.sticky(header.topic);
+  if (sticky.needs_switch()) switch_sticky(header.topic);
+  return topics_.partition(header.topic, sticky.current());
+}
+
+[[gnu::always_inline]] inline Batch* Engine::writable_batch(Partition& partition,
+                                                            std::size_t tail_size,
+                                                            MonoTime now) noexcept {
+  Batch* const batch = partition.open_batch();
+  if (batch != nullptr && batch->size_with(tail_size) <= options_.batch_bytes_max) [[likely]] {
+    return batch;
+  }
+  return fresh_batch(partition, now);
+}
+
+Batch* Engine::fresh_batch(Partition& partition, MonoTime now) noexcept {
+  Batch* const fresh = Batch::create(pool_, partition, now);
+  if (fresh == nullptr) return nullptr;
+  partition.push_back(*fresh);
+  ages_.push_back(*fresh);
+  fresh->number = ++batches_made_;
+  add(counters_.payload_held_by, fresh->held_bytes());
+  if (partition.place == Partition::Place::Lingering) reschedule(partition, now);  // one is full
+  return fresh;
 }
 
 bool Engine::append(const StoredRecord& record, MonoTime now) noexcept {
@@ -86,23 +125,6 @@ bool Engine::append(const StoredRecord& record, MonoTime now) noexcept {
   return true;
 }
 
-Partition& Engine::choose_partition(const StoredRecord& record) noexcept {
-  const RecordHeader& header = *record.header;
-  const std::int32_t count = topics_.partition_count(header.topic);
-  if ((header.flags & RecordHeader::kHasPartition) != 0) {
-    return topics_.partition(header.topic, std::min(header.partition_or_hash, count - 1));
-  }
-  if ((header.flags & RecordHeader::kHasKey) != 0) {
-    // Unsigned: librdkafka's CRC32 uses all 32 bits, murmur2 has lost its sign already.
-    const auto hash = static_cast<std::uint32_t>(header.partition_or_hash);
-    return topics_.partition(header.topic,
-                             static_cast<std::int32_t>(hash % static_cast<std::uint32_t>(count)));
-  }
-  StickyPartitioner& sticky = topics_.sticky(header.topic);
-  if (sticky.needs_switch()) switch_sticky(header.topic);
-  return topics_.partition(header.topic, sticky.current());
-}
-
 void Engine::switch_sticky(std::uint32_t topic) noexcept {
   const auto count = static_cast<std::uint32_t>(topics_.partition_count(topic));
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -112,23 +134,10 @@ void Engine::switch_sticky(std::uint32_t topic) noexcept {
   topics_.sticky(topic).switch_partition({loads_.get(), count}, {load_scratch_.get(), count});
 }
 
-Batch* Engine::writable_batch(Partition& partition, std::size_t tail_size, MonoTime now) noexcept {
-  Batch* batch = partition.open_batch();
-  if (batch != nullptr && batch->size_with(tail_size) <= options_.batch_bytes_max) return batch;
-  Batch* fresh = Batch::create(pool_, partition, now);
-  if (fresh == nullptr) return nullptr;
-  partition.push_back(*fresh);
-  ages_.push_back(*fresh);
-  fresh->number = ++batches_made_;
-  add(counters_.payload_held_by, fresh->held_bytes());
-  if (batch != nullptr && partition.place == Partition::Place::Lingering)
-    reschedule(partition, now);  // it is full
-  return fresh;
-}
-
 void Engine::end(Batch& batch, Fate fate, Reason reason, std::int16_t kafka_error,
                  std::int64_t offset) noexcept {
-  const Partition& partition = *batch.partition;
+  Partition& partition = *batch.partition;
+  if (options_.idempotence && batch.sends > 0) partition.leave_window(batch);
   fates_.end(batch, {fate, reason, kafka_error, partition.index, offset, partition.topic});
   ages_.remove(batch);
   add(counters_.payload, 0 - batch.records_size());
@@ -138,8 +147,11 @@ void Engine::end(Batch& batch, Fate fate, Reason reason, std::int16_t kafka_erro
 
 bool Engine::prepare_to_send(Partition& partition, MonoTime now) noexcept {
   if (partition.leader == nullptr || now < partition.retry_at) return false;
-  if (partition.in_flight >= kPartitionInFlightMax) return false;
+  if (partition.in_flight >= Partition::kInFlightMax) return false;
   if ((partition.draining || partition.gap) && partition.in_flight > 0) return false;
+  if (options_.idempotence && partition.in_flight > 0) {
+    if (!partition.known || (partition.head->sends == 0 && !partition.window_open())) return false;
+  }
   partition.draining = false;
   if (!options_.idempotence) return true;
   if (partition.gap && !(partition.head->sends > 0 && partition.head->in_doubt))
@@ -162,6 +174,7 @@ void Engine::start_epoch(Partition& partition) noexcept {
   }
   partition.identity = identity_;
   partition.next_sequence = 0;
+  partition.known = false;
   partition.gap = false;
   for (Batch* batch = partition.head; batch != nullptr && batch->sends > 0; batch = batch->next) {
     batch->in_doubt = false;
@@ -250,7 +263,9 @@ void Engine::release_parked(MonoTime now) noexcept {
 
 MonoTime Engine::deadline(MonoTime now) const noexcept {
   MonoTime due = std::min(parked_until_, metadata_due_);
-  if (metadata_wanted_ && !metadata_asked_) due = std::min(due, metadata_at_);
+  // What is due already waits for a session, and that comes with an event, not with time.
+  if (metadata_wanted_ && !metadata_asked_ && metadata_at_ > now) due = std::min(due, metadata_at_);
+  if (identity_.id < 0 && !identity_asked_ && identity_at_ > now) due = std::min(due, identity_at_);
   if (const Partition* first = lingering_.front())
     due = std::min(due, first->head->created + linger_);
   if (const Batch* oldest = ages_.front();

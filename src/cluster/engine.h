@@ -89,7 +89,6 @@ class Engine final : public TransportEvents {
  private:
   static constexpr std::size_t kRequestPartitionsMax = Session::kSplicesMax;
   static constexpr std::size_t kRequestBytesMax = 4 * kMiB;
-  static constexpr std::uint32_t kPartitionInFlightMax = 5;
 
   struct Scratch {
     std::array<Partition*, kRequestPartitionsMax> chosen;
@@ -100,6 +99,7 @@ class Engine final : public TransportEvents {
   // engine.cc: records, batches, the schedule
   Partition& choose_partition(const StoredRecord& record) noexcept;
   void switch_sticky(std::uint32_t topic) noexcept;
+  Batch* fresh_batch(Partition& partition, MonoTime now) noexcept;
   Batch* writable_batch(Partition& partition, std::size_t tail_size, MonoTime now) noexcept;
   void end(Batch& batch, Fate fate, Reason reason, std::int16_t kafka_error,
            std::int64_t offset) noexcept;

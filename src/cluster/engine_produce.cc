@@ -142,7 +142,8 @@ void Engine::depart(Session& session, std::span<Partition*> chosen, MonoTime now
     Batch* batch = partition->pop_front();
     add(batch->sends == 0 ? counters_.batches_sent : counters_.batches_retried, 1);
     add(counters_.batch_bytes_sent, batch->wire_size());
-    ++batch->sends;
+    if (batch->sends == 0 && options_.idempotence) partition->enter_window(*batch);
+    if (batch->sends < UINT16_MAX) ++batch->sends;  // 0 is for what never went out
     batch->in_flight = true;
     ++partition->in_flight;
     *end = batch;
@@ -215,6 +216,7 @@ void Engine::settle(Batch& batch, std::int16_t kafka_error, std::int64_t base_of
   switch (verdict.outcome) {
     case Outcome::Delivered:
       partition.attempts = 0;
+      partition.known = true;
       end(batch, Fate::Delivered, Reason::None, kafka_error, kafka_error == 0 ? base_offset : -1);
       return reschedule(partition, now);
     case Outcome::Failed:

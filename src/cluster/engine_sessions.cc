@@ -335,6 +335,8 @@ void Engine::set_leader(Partition& partition, std::int32_t node_id, std::int32_t
   const MonoTime now = transport_.now();
   move(partition, partition.head == nullptr ? Partition::Place::Idle : Partition::Place::Parked);
   partition.leader = leader;
+  // What the old leader still holds may be refused there: the new one must not get later batches first.
+  if (partition.in_flight > 0) partition.draining = true;
   reschedule(partition, now);
 }
 

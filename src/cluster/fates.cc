@@ -22,7 +22,7 @@ class InsideCallback {
 void Fates::end(const Batch& batch, const Delivery& delivery) noexcept {
   const InsideCallback guard(this);
   batch.for_each_completion([&delivery](DeliveryCallback callback, void* context,
-                                           std::uint32_t index, std::uint32_t records) {
+                                        std::uint32_t index, std::uint32_t records) {
     if (callback == nullptr) return;
     Delivery each = delivery;
     for (std::uint32_t i = 0; i < records; ++i) {

@@ -6,7 +6,7 @@
 // Invariants
 // 1. The queue is in the order of the records; a batch that comes back for a retry goes before
 // every later one.
-// 2. At most five batches of a partition are in flight: the broker remembers five (facts of
+// 2. From the oldest sent batch without a fate to the newest there are at most five: the broker remembers five (facts of
 // KIP-98).
 // 3. While `draining` nothing is sent until nothing is in flight, so a retry never overtakes.
 // 4. With idempotence a batch is sent under the identity and sequence that it was sealed with,
@@ -32,6 +32,8 @@ struct Partition {
                 // flight, no producer id
   };
 
+  static constexpr std::uint32_t kInFlightMax = 5;
+
   std::uint32_t topic = 0;
   std::int32_t index = 0;
 
@@ -46,6 +48,12 @@ struct Partition {
   ProducerIdentity identity;  // id -1: takes the producer's at the next send
   std::int32_t next_sequence = 0;
   std::uint32_t next_order = 0;
+  // The sent batches without a fate: bit i is order window_begin + i.
+  std::uint32_t window_begin = 0;
+  std::uint8_t window = 0;
+  // The log has taken a batch of this identity. Before that a broker takes any sequence for the first one, so a second
+  // batch in flight would get in before a first that was refused.
+  bool known = false;
   bool draining = false;
   bool gap = false;  // a sequence was lost: start a new epoch once nothing is in doubt
 
@@ -71,6 +79,19 @@ struct Partition {
     batch->next = nullptr;
     --queued;
     return batch;
+  }
+  // Whether another batch may be sent for the first time: a broker knows a repeated batch again only among the last five,
+  // so nothing may run further ahead of one that is in doubt.
+  [[nodiscard]] bool window_open() const noexcept {
+    return next_order - window_begin < kInFlightMax;
+  }
+  void enter_window(const Batch& batch) noexcept {
+    window = static_cast<std::uint8_t>(window | 1U << (batch.order - window_begin));
+  }
+  void leave_window(const Batch& batch) noexcept {
+    window = static_cast<std::uint8_t>(window & ~(1U << (batch.order - window_begin)));
+    for (; window_begin != next_order && (window & 1U) == 0; ++window_begin)
+      window = static_cast<std::uint8_t>(window >> 1);
   }
   // By order of first sends: before every batch that was never sent, after earlier retries.
   void push_retry(Batch& batch) noexcept;

@@ -67,7 +67,7 @@ std::optional<std::uint32_t> Topics::find(const wire::Uuid& uuid) const noexcept
   return std::nullopt;
 }
 
-Partition& Topics::partition(std::uint32_t id, std::int32_t index) noexcept {
+Partition& Topics::partition_beyond(std::uint32_t id, std::int32_t index) noexcept {
   const Entry& entry = topics_[id];
   for (std::uint32_t i = 0; i < entry.extent_count; ++i) {
     const Extent& extent = entry.extents[i];

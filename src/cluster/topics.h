@@ -57,7 +57,12 @@ class Topics {
   [[nodiscard]] std::int32_t partition_count(std::uint32_t id) const noexcept {
     return topics_[id].partitions;
   }
-  [[nodiscard]] Partition& partition(std::uint32_t id, std::int32_t index) noexcept;
+  [[nodiscard]] Partition& partition(std::uint32_t id, std::int32_t index) noexcept {
+    const Extent& first = topics_[id].extents[0];
+    if (index < first.end) [[likely]]
+      return partitions_[first.base + static_cast<std::uint32_t>(index)];
+    return partition_beyond(id, index);
+  }
   [[nodiscard]] StickyPartitioner& sticky(std::uint32_t id) noexcept { return *topics_[id].sticky; }
   // All partitions of all topics.
   [[nodiscard]] std::span<Partition> all_partitions() noexcept {
@@ -89,6 +94,7 @@ class Topics {
     std::array<Extent, kExtentsMax> extents;
     std::optional<StickyPartitioner> sticky;
   };
+  [[nodiscard]] Partition& partition_beyond(std::uint32_t id, std::int32_t index) noexcept;
   void set_state(Entry& entry, TopicState state) noexcept;
 
   const std::uint32_t topics_max_;

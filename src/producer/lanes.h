@@ -57,7 +57,8 @@ class Lanes {
   [[nodiscard]] std::optional<Room> reserve(Lane& lane, std::size_t body_bytes,
                                             ChunkUse use) noexcept {
     const std::size_t bytes = round_up(sizeof(RecordHeader) + body_bytes, alignof(RecordHeader));
-    if (bytes > kChunkRecordMax) [[unlikely]] return reserve_span(bytes);
+    if (bytes > kChunkRecordMax) [[unlikely]]
+      return reserve_span(bytes);
     OpenChunk& chunk = use == ChunkUse::Small ? lane.small : lane.large;
     if (chunk.used + bytes > kChunkBytes) [[unlikely]] {
       if (!refill(chunk, use)) return std::nullopt;
@@ -66,7 +67,8 @@ class Lanes {
     const Room room{header, {chunk.id, chunk.used, chunk.generation}, chunk.generation};
     chunk.used += static_cast<std::uint32_t>(bytes);
     ++chunk.records;
-    // The publish waits for the record's stores to reach the cache: have the next record's lines there.
+    // The publish waits for the record's stores to reach the cache: have the next record's lines
+    // there.
     __builtin_prefetch(chunk.base + chunk.used + kPrefetchBytes, 1);
     __builtin_prefetch(chunk.base + chunk.used + kPrefetchBytes + 64, 1);
     return room;

@@ -226,7 +226,7 @@ class Ring {
     slot.value.set(value);
     slot.sequence.store(position + 1, std::memory_order_seq_cst);
     // The lap before left the lines ahead with the taker's core: ask for them while there is time.
-    __builtin_prefetch(&slot_at(position + kPrefetchSlots), 1);
+    Platform::prefetch(&slot_at(position + kPrefetchSlots));
   }
 
   std::size_t committed_from(std::uint64_t head, std::size_t count_max) const noexcept {
