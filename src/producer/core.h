@@ -130,6 +130,7 @@ class Core {
   int quiet_rounds_ = 0;
   MonoTime notified_at_{};
   bool owes_notify_ = false;
+  std::size_t seen_available_ = 0;
   std::size_t recent_peak_ = 0;
   std::size_t window_peak_ = 0;
   MonoTime window_end_{};

@@ -132,7 +132,7 @@ void Core::release_later(BlockId block, std::uint32_t generation) noexcept {
 
 void Core::flush_releases() noexcept {
   if (release_count_ == 0) return;
-  if (pool_.release(release_block_, release_generation_, release_count_)) owes_notify_ = true;
+  (void)pool_.release(release_block_, release_generation_, release_count_);
   release_count_ = 0;
 }
 
@@ -156,10 +156,13 @@ void Core::update_level() noexcept {
 // Waking a caller costs as much as a thousand records: not before there is room for many, unless
 // the last wake is a while ago.
 void Core::notify_callers(std::size_t popped, MonoTime now) noexcept {
-  owes_notify_ |= popped > 0;
+  // Memory comes free with acknowledgements too, batches and the chunks they refer to.
+  const std::size_t available = pool_.available();
+  owes_notify_ |= popped > 0 || available > seen_available_;
+  seen_available_ = available;
   if (!owes_notify_) return;
   const bool roomy = ring_.size_approximate() <= ring_.capacity() / 2 &&
-                     pool_.available() >= pool_.bytes_max() / 8;
+                     available >= pool_.bytes_max() / 8;
   if (!roomy && now < notified_at_ + kNotifyEvery) return;
   notified_at_ = now;
   owes_notify_ = false;
