@@ -6,8 +6,8 @@
 // Invariants
 // 1. The queue is in the order of the records; a batch that comes back for a retry goes before
 // every later one.
-// 2. From the oldest sent batch without a fate to the newest there are at most five: the broker remembers five (facts of
-// KIP-98).
+// 2. From the oldest sent batch without a fate to the newest there are at most five: the broker
+// remembers five (facts of KIP-98).
 // 3. While `draining` nothing is sent until nothing is in flight, so a retry never overtakes.
 // 4. With idempotence a batch is sent under the identity and sequence that it was sealed with,
 // unless it is known not to be in the log. I/O thread only.
@@ -51,8 +51,8 @@ struct Partition {
   // The sent batches without a fate: bit i is order window_begin + i.
   std::uint32_t window_begin = 0;
   std::uint8_t window = 0;
-  // The log has taken a batch of this identity. Before that a broker takes any sequence for the first one, so a second
-  // batch in flight would get in before a first that was refused.
+  // The log has taken a batch of this identity. Before that a broker takes any sequence for the
+  // first one, so a second batch in flight would get in before a first that was refused.
   bool known = false;
   bool draining = false;
   bool gap = false;  // a sequence was lost: start a new epoch once nothing is in doubt
@@ -80,8 +80,8 @@ struct Partition {
     --queued;
     return batch;
   }
-  // Whether another batch may be sent for the first time: a broker knows a repeated batch again only among the last five,
-  // so nothing may run further ahead of one that is in doubt.
+  // Whether another batch may be sent for the first time: a broker knows a repeated batch again
+  // only among the last five, so nothing may run further ahead of one that is in doubt.
   [[nodiscard]] bool window_open() const noexcept {
     return next_order - window_begin < kInFlightMax;
   }
