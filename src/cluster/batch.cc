@@ -89,6 +89,7 @@ bool Batch::append_split(std::span<const std::byte> tail, std::int64_t timestamp
     mark->next = nullptr;
     return false;
   }
+  checksum_pages();
   put(prefix.data(), prefix_size);
   put(tail.data(), tail.size());
   if (piece_first_ != nullptr) extend_run(size);
@@ -110,6 +111,11 @@ bool Batch::append_reference(std::span<const std::span<const std::byte>> parts, 
   const std::size_t prefix_size = wire::prefix_size(tail_size, time_delta, offset_delta);
   std::byte* const begin = const_cast<std::byte*>(parts[0].data()) - prefix_size;
   (void)wire::write_prefix(begin, tail_size, time_delta, offset_delta);
+  checksum_pages();
+  records_crc_ = crc32c(records_crc_, begin, prefix_size + parts[0].size());
+  for (const auto& part : parts.subspan(1)) {
+    records_crc_ = crc32c(records_crc_, part.data(), part.size());
+  }
   put_piece(
       {begin, static_cast<std::uint32_t>(prefix_size + parts[0].size()), block, generation, true});
   for (const auto& part : parts.subspan(1)) {
@@ -119,6 +125,17 @@ bool Batch::append_reference(std::span<const std::span<const std::byte>> parts, 
   count_record(prefix_size + tail_size, timestamp_ms);
   held_bytes_ += prefix_size + tail_size;
   return true;
+}
+
+// Brings the checksum up to the last byte of the pages. Called while these bytes are still in the
+// cache; by the time a long queue lets the batch go they would have to come from memory again.
+void Batch::checksum_pages() noexcept {
+  for (;; checked_page_ = checked_page_->next, checked_ = 0) {
+    records_crc_ =
+        crc32c(records_crc_, pool_.data(checked_page_) + checked_, checked_page_->used - checked_);
+    checked_ = checked_page_->used;
+    if (checked_page_ == last_) return;
+  }
 }
 
 bool Batch::ensure_piece_room(std::uint32_t pieces, Pool& pool) noexcept {
@@ -180,18 +197,8 @@ void Batch::for_each_range(Visit visit) const {
   }
 }
 
-std::uint32_t Batch::records_crc() const noexcept {
-  std::uint32_t crc = 0;
-  for_each_range([&crc](const std::byte* data, std::size_t size) {
-    crc = crc32c(crc, data, size);
-    return true;
-  });
-  return crc;
-}
-
 void Batch::seal(const ProducerIdentity& identity, std::int32_t base_sequence) noexcept {
-  if (!crc_known_) records_crc_ = records_crc();
-  crc_known_ = true;
+  checksum_pages();
   sealed_ = true;
   identity_ = identity;
   base_sequence_ = base_sequence;

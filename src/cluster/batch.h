@@ -123,7 +123,13 @@ class Batch {
 
  private:
   Batch(Pool& pool, Partition& owner, MonoTime now, Page* page) noexcept
-      : partition(&owner), created(now), pool_(pool), first_(page), last_(page) {}
+      : partition(&owner),
+        created(now),
+        pool_(pool),
+        first_(page),
+        last_(page),
+        checked_page_(page),
+        checked_(page->used) {}
 
   [[nodiscard]] std::int64_t delta(std::int64_t timestamp_ms) noexcept {
     if (record_count_ == 0) base_timestamp_ms_ = max_timestamp_ms_ = timestamp_ms;
@@ -141,7 +147,7 @@ class Batch {
   [[nodiscard]] bool ensure_piece_room(std::uint32_t pieces, Pool& pool) noexcept;
   void put_piece(const Piece& piece) noexcept;
   void extend_run(std::size_t size) noexcept;
-  [[nodiscard]] std::uint32_t records_crc() const noexcept;
+  void checksum_pages() noexcept;
   template <typename Visit>
   void for_each_range(Visit visit) const;
 
@@ -157,9 +163,11 @@ class Batch {
   std::int64_t max_timestamp_ms_ = 0;
   ProducerIdentity identity_;
   std::int32_t base_sequence_ = -1;
+  // Of the pages up to checked_ in checked_page_, and of what is referred to before that point.
   std::uint32_t records_crc_ = 0;
+  Page* checked_page_;
+  std::uint32_t checked_;
   bool sealed_ = false;
-  bool crc_known_ = false;
   std::array<std::byte, wire::kBatchHeaderSize> header_;
   Completions completions_;
 };

@@ -56,7 +56,7 @@ std::size_t Engine::memory_bytes(const Options& options) noexcept {
   const RecordHeader& header = *record.header;
   const std::int32_t count = topics_.partition_count(header.topic);
   if ((header.flags & RecordHeader::kHasPartition) != 0) {
-    return topics_.partition(header.topic, std::min(header.partition_or_hash, count - 1));
+    return topics_.partition(header.topic, header.partition_or_hash);
   }
   if ((header.flags & RecordHeader::kHasKey) != 0) {
     // Unsigned: librdkafka's CRC32 uses all 32 bits, murmur2 has lost its sign already.
@@ -298,7 +298,7 @@ bool Engine::evict_oldest() noexcept {
 
 void Engine::abandon_all() noexcept {
   for (std::uint32_t i = 0; i < connections_max(options_); ++i)
-    close_session(sessions_[i], "the producer is closing");
+    close_session(sessions_[i], nullptr);
   while (Batch* batch = ages_.front()) {
     batch->partition->remove(*batch);
     end(*batch, batch->in_doubt ? Fate::Unknown : Fate::Dropped, Reason::CloseDeadline, 0, -1);

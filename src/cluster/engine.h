@@ -51,8 +51,14 @@ class Engine final : public TransportEvents {
     return options.brokers_max + 1;
   }
 
+  // False: the record asks for a partition that its topic does not have.
+  [[nodiscard]] bool has_partition(const RecordHeader& header) const noexcept {
+    return (header.flags & RecordHeader::kHasPartition) == 0 ||
+           header.partition_or_hash < topics_.partition_count(header.topic);
+  }
   // Takes one record into the open batch of its partition. False: no page was free, nothing has
-  // changed. The topic is Ready.
+  // changed. The topic is Ready and
+  // has the partition.
   [[nodiscard]] bool append(const StoredRecord& record, MonoTime now) noexcept;
 
   // Everything that time or earlier calls have made due: expire, connect, ask for metadata, send.
@@ -131,7 +137,7 @@ class Engine final : public TransportEvents {
   void apply_topic(const wire::MetadataResponse::Topic& topic);
   void set_leader(Partition& partition, std::int32_t node_id, std::int32_t epoch);
   Session* broker(std::int32_t node_id) noexcept;
-  void trouble(const Session& session, const char* why) EXCLUDES(trouble_mutex_);
+  void trouble(const Session& session, std::string_view why) EXCLUDES(trouble_mutex_);
 
   // engine_produce.cc: produce requests and what comes of them
   void send_ready(MonoTime now) noexcept;

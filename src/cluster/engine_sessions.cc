@@ -335,7 +335,8 @@ void Engine::set_leader(Partition& partition, std::int32_t node_id, std::int32_t
   const MonoTime now = transport_.now();
   move(partition, partition.head == nullptr ? Partition::Place::Idle : Partition::Place::Parked);
   partition.leader = leader;
-  // What the old leader still holds may be refused there: the new one must not get later batches first.
+  // What the old leader still holds may be refused there: the new one must not get later batches
+  // first.
   if (partition.in_flight > 0) partition.draining = true;
   reschedule(partition, now);
 }
@@ -371,13 +372,15 @@ bool Engine::on_identity(const InFlight& request, std::span<const std::byte> fra
   return true;
 }
 
-void Engine::trouble(const Session& session, const char* why) {
-  char text[384];
-  std::snprintf(text, sizeof(text), "broker %s:%u: %s", session.endpoint.host.c_str(),
-                session.endpoint.port, why);
-  fates_.event(Severity::Warning, text);
+void Engine::trouble(const Session& session, std::string_view why) {
+  std::string sentence(why);
+  if (!why.starts_with("broker ")) {  // the transport's sentences name it already
+    sentence = "broker " + session.endpoint.host + ":" + std::to_string(session.endpoint.port) +
+               ": " + sentence;
+  }
+  fates_.event(Severity::Warning, sentence);
   MutexLock lock(trouble_mutex_);
-  trouble_ = text;
+  trouble_ = std::move(sentence);
 }
 
 std::string Engine::last_trouble() const {

@@ -189,8 +189,9 @@ void Core::abort(std::uint64_t handle) noexcept {
   room_.notify_all();
 }
 
-inline void Core::fill_header(const Room& room, Topic topic, const Record& record, std::size_t tail_size,
-                       std::uint8_t flags, const Completion& completion) const noexcept {
+inline void Core::fill_header(const Room& room, Topic topic, const Record& record,
+                              std::size_t tail_size, std::uint8_t flags,
+                              const Completion& completion) const noexcept {
   RecordHeader& header = *room.header;
   header.completion = completion;
   header.timestamp_ms = timestamp_of(record);
@@ -273,7 +274,8 @@ ErrorCode Core::publish_when_full(LaneHold& lane, const Room& room, Patience& pa
     std::optional<std::uint64_t> dropped;
     code = try_publish(room.descriptor.pack(), position, dropped);
     lane.release();
-    if (dropped) end_dropped(*dropped, Reason::DropOldest);  // user code: never under a lane
+    if (dropped)
+      end_taken(*dropped, Fate::Dropped, Reason::DropOldest);  // user code: never under a lane
     if (code == ErrorCode::Ok) {
       wake_for(position);
       return code;
@@ -313,18 +315,18 @@ ErrorCode Core::try_publish(std::uint64_t descriptor, std::uint64_t& position,
 bool Core::drop_one_for_memory() noexcept {
   std::uint64_t descriptor = 0;
   if (!ring_.try_take_oldest(descriptor)) return false;
-  end_dropped(descriptor, Reason::DropOldest);
+  end_taken(descriptor, Fate::Dropped, Reason::DropOldest);
   return true;
 }
 
-void Core::end_dropped(std::uint64_t word, Reason reason) noexcept {
+void Core::end_taken(std::uint64_t word, Fate fate, Reason reason) noexcept {
   const Descriptor descriptor = Descriptor::unpack(word);
   const RecordHeader& header = *stored(descriptor).header;
   const Completion completion = header.completion;
   const std::uint32_t generation = header.generation;
   const std::uint32_t topic = header.topic;
   (void)pool_.release(descriptor.block, generation, 1);
-  fates_.end_record(completion, {Fate::Dropped, reason, 0, -1, -1, topic});
+  fates_.end_record(completion, {fate, reason, 0, -1, -1, topic});
 }
 
 void Core::wake_for(std::uint64_t position) noexcept {

@@ -62,7 +62,8 @@ class Core {
   ErrorCode try_publish(std::uint64_t descriptor, std::uint64_t& position,
                         std::optional<std::uint64_t>& dropped) noexcept;
   bool drop_one_for_memory() noexcept;
-  void end_dropped(std::uint64_t descriptor, Reason reason) noexcept;
+  // Ends a record that was taken from the ring and is in no batch.
+  void end_taken(std::uint64_t descriptor, Fate fate, Reason reason) noexcept;
   void fill_header(const Room& room, Topic topic, const Record& record, std::size_t tail_size,
                    std::uint8_t flags, const Completion& completion) const noexcept;
   [[nodiscard]] StoredRecord stored(const Descriptor& descriptor) const noexcept;

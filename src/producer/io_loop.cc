@@ -111,6 +111,10 @@ bool Core::take_in(std::uint64_t word, MonoTime now) noexcept {
   const StoredRecord record = stored(Descriptor::unpack(word));
   SPILL_DCHECK(record.header->state.load(std::memory_order_relaxed) == RecordState::Committed,
                "only committed records are published");
+  if (!engine_.has_partition(*record.header)) [[unlikely]] {
+    end_taken(word, Fate::Failed, Reason::UnknownTopic);
+    return true;
+  }
   while (!engine_.append(record, now)) {
     if (options_.when_full != WhenFull::DropOldest || !engine_.evict_oldest()) return false;
   }
@@ -161,8 +165,8 @@ void Core::notify_callers(std::size_t popped, MonoTime now) noexcept {
   owes_notify_ |= popped > 0 || available > seen_available_;
   seen_available_ = available;
   if (!owes_notify_) return;
-  const bool roomy = ring_.size_approximate() <= ring_.capacity() / 2 &&
-                     available >= pool_.bytes_max() / 8;
+  const bool roomy =
+      ring_.size_approximate() <= ring_.capacity() / 2 && available >= pool_.bytes_max() / 8;
   if (!roomy && now < notified_at_ + kNotifyEvery) return;
   notified_at_ = now;
   owes_notify_ = false;
@@ -220,7 +224,7 @@ void Core::io_close() noexcept {
       taken_end_ = ring_.pop_many(taken_);
       if (taken_end_ == 0) break;
     }
-    end_dropped(taken_[taken_begin_++], Reason::CloseDeadline);
+    end_taken(taken_[taken_begin_++], Fate::Dropped, Reason::CloseDeadline);
   }
   room_.notify_all();
   topics_.changed().notify_all();

@@ -42,19 +42,13 @@ std::size_t pool_bytes_min(const Options& options, std::uint32_t lanes) {
   return std::size_t{lanes} * 3 * kChunkBytes + span_bytes(options) + 2 * kPageReserveMin;
 }
 
-}  // namespace
-
-EpollTransport::Options transport_options(const Options& options) {
-  EpollTransport::Options transport;
-  transport.connections_max =
-      Engine::connections_max(options) + 8;  // dead rows come free at the next poll
-  return transport;
-}
-
-Result<MemoryPlan> plan_memory(const Options& options) {
+// What must be reserved before the first record, and the bytes of the pool's own tables.
+MemoryPlan plan_fixed(const Options& options) {
   MemoryPlan plan;
   plan.ring_slots = choose_slots(options);
   plan.lanes = choose_lanes(options);
+  plan.pool.span_bytes_max = span_bytes(options);
+  plan.pool.bytes_max = options.memory_max;  // for the tables: a little more than it will be
   const auto add = [&plan](const char* holder, std::size_t bytes, std::string why) {
     plan.fixed.push_back({holder, bytes, std::move(why)});
     plan.fixed_bytes += bytes;
@@ -72,18 +66,45 @@ Result<MemoryPlan> plan_memory(const Options& options) {
       "table of the transport");
   add("I/O thread", kIoStackBytes, "stack");
   add("heap", kHeapAllowance, "names, resolver, sentences");
-  Pool::Config& pool = plan.pool;
-  pool.span_bytes_max = span_bytes(options);
-  pool.bytes_max = options.memory_max;
-  add("block tables", Pool::table_bytes(pool), "state words and free lists");
-  const std::size_t needed = plan.fixed_bytes + pool_bytes_min(options, plan.lanes);
-  if (options.memory_max < needed) {
+  add("block tables", Pool::table_bytes(plan.pool), "state words and free lists");
+  return plan;
+}
+
+std::size_t bytes_needed(const Options& options, const MemoryPlan& plan) {
+  return round_up(plan.fixed_bytes + pool_bytes_min(options, plan.lanes), kPageBytes);
+}
+
+// Slots, lanes and tables grow with the budget, so the smallest that works is found by trying what
+// the last try needed.
+std::size_t smallest_budget(Options options) {
+  options.memory_max = 0;
+  for (int tries = 0; tries < 64; ++tries) {
+    const std::size_t needed = bytes_needed(options, plan_fixed(options));
+    if (needed <= options.memory_max) break;
+    options.memory_max = needed;
+  }
+  return options.memory_max;
+}
+
+}  // namespace
+
+EpollTransport::Options transport_options(const Options& options) {
+  EpollTransport::Options transport;
+  // Rows of dead connections come free at the next poll.
+  transport.connections_max = Engine::connections_max(options) + 8;
+  return transport;
+}
+
+Result<MemoryPlan> plan_memory(const Options& options) {
+  MemoryPlan plan = plan_fixed(options);
+  if (options.memory_max < bytes_needed(options, plan)) {
     return Error(ErrorCode::BudgetTooSmall,
                  "memory_max is " + std::to_string(options.memory_max) +
                      " bytes; the smallest that works with these options is " +
-                     std::to_string(needed + 64 * kKiB) +
+                     std::to_string(smallest_budget(options)) +
                      " (fewer brokers_max, partitions_max or a smaller record_bytes_max lower it)");
   }
+  Pool::Config& pool = plan.pool;
   pool.bytes_max = (options.memory_max - plan.fixed_bytes) / kPageBytes * kPageBytes;
   pool.page_reserve = std::max(pool.bytes_max / 16 / kPageBytes * kPageBytes, kPageReserveMin);
   const std::size_t small_min = std::size_t{plan.lanes} * 2 * kChunkBytes;

@@ -117,7 +117,6 @@ class Target(CliTest):
             done = self.produce(name, "--progress", "off").finish(b"x\n")
             self.assert_one_sentence(done, 2)
 
-    @unittest.expectedFailure  # the plan names a number that grows with the budget it is tried with
     def test_the_smallest_budget_that_is_named_works_and_one_byte_less_does_not(self):
         refused = self.produce("t", "--memory", "1kB", "--progress", "off").finish(b"")
         self.assert_one_sentence(refused, 2)

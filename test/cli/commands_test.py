@@ -43,7 +43,6 @@ class Bench(CliTest):
         headers = records[0][0].headers
         self.assertEqual([len(name) + len(value) for name, value in headers], [64, 64])
 
-    @unittest.expectedFailure  # the engine sends such a record to the last partition instead
     def test_a_partition_that_does_not_exist_ends_the_run_with_exit_1(self):
         done = self.bench("--records", 1000, "--partitions", 9)
         self.assertEqual(done.code, 1, done.err)
