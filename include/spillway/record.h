@@ -65,9 +65,9 @@ inline constexpr std::int32_t kPartitionAny = -1;
 // (stay with one partition for a batch, then prefer the less loaded). Timestamp 0: the time of
 // send.
 struct Record {
-  Bytes key;
-  Bytes value;
-  std::span<const Header> headers;
+  Bytes key{};
+  Bytes value{};
+  std::span<const Header> headers{};
   std::int32_t partition = kPartitionAny;
   Timestamp timestamp{};
 };
