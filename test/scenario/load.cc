@@ -8,6 +8,8 @@
 // PARTITIONS value  "caller:number:crc32 of the padding:padding" FOLDER/fates.bin: a row for each
 // callback, see Row. FOLDER/report.json: what the producer says, written at the end.
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -256,6 +258,7 @@ int run(const Plan& plan) {
 
 int main(int count, char** words) {
   if (count != 9) return complain("eight arguments, see load.cc");
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that was killed leaves no load behind
   std::signal(SIGTERM, [](int) { stop_asked.store(true, std::memory_order_relaxed); });
   Plan plan;
   plan.bootstrap = words[1];

@@ -122,6 +122,12 @@ def read_at_least(bootstrap, topic, count):
         time.sleep(1)
 
 
+def wait_until_readable(bootstrap, topic, count):
+    """For a topic that still grows: kcat -e would chase its end for ever."""
+    command = ["kcat", "-C", "-q", "-b", bootstrap, "-t", topic, "-o", "beginning", "-c", str(count)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=READ_PATIENCE)
+
+
 class Load:
     """scenario_load beside the test. Its standard output is read by a thread, its files lie in `folder`."""
 
@@ -210,7 +216,7 @@ class ScenarioTest(unittest.TestCase):
 
     def prove(self, load):
         """Stops the load and compares: accepted, told and in the log. Returns the rows (partition, offset, key, value)."""
-        report = load.stop()
+        self.report = report = load.stop()
         say(f"report {report}")
         checked = log_checker.Check(report["callers"])
         checked.take_fates(log_checker.read_fates(load.folder / "fates.bin"))

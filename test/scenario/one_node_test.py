@@ -9,7 +9,7 @@ import subprocess
 import threading
 import unittest
 
-from nodes import ScenarioTest, read_at_least, say, wait_for
+from nodes import ScenarioTest, read_at_least, say, wait_until_readable
 
 PARTITIONS = 5
 LINES = 20_000
@@ -87,9 +87,10 @@ class OneNode(ScenarioTest):
             except BrokenPipeError:
                 pass
 
-        feeder = threading.Thread(target=feed)
+        self.addCleanup(process.kill)
+        feeder = threading.Thread(target=feed, daemon=True)
         feeder.start()
-        wait_for(lambda: len(read_at_least(self.nodes.bootstrap, "stopped", 1)) > 5000, RUN_SECONDS, "nothing arrives")
+        wait_until_readable(self.nodes.bootstrap, "stopped", 5000)
         process.send_signal(signal.SIGTERM)
         code = process.wait(RUN_SECONDS)
         feeder.join()

@@ -16,6 +16,10 @@ class ThreeNodes(ScenarioTest):
         self.topic = self.name.replace("_", "-")
         self.nodes.topic(self.topic, PARTITIONS)
 
+    def prove_through_fault(self, load):
+        self.prove(load)
+        self.assertGreater(self.report["batches_retried"], 0, "the fault was not felt, so nothing was proven")
+
     def test_leader_killed_twice(self):
         load = self.load(self.topic, partitions=PARTITIONS)
         load.wait_for_more()
@@ -26,7 +30,7 @@ class ThreeNodes(ScenarioTest):
             load.wait_for_more()
             self.nodes.restart(dead)
             load.wait_for_more()
-        self.prove(load)
+        self.prove_through_fault(load)
 
     def test_all_nodes_down(self):
         load = self.load(self.topic, partitions=PARTITIONS)
@@ -36,7 +40,7 @@ class ThreeNodes(ScenarioTest):
         filled = load.progress
         self.nodes.restart(*self.nodes.numbers)
         load.wait_for_more(filled["held"])
-        self.prove(load)
+        self.prove_through_fault(load)
         self.assertGreaterEqual(filled["level"], 3, f"the outage has filled the memory: {filled}")
 
     def test_leader_frozen(self):
@@ -51,7 +55,7 @@ class ThreeNodes(ScenarioTest):
         load.wait_for_more()
         load.run_for(2)  # what the thawed node still answers
         load.wait_for_more()
-        self.prove(load)
+        self.prove_through_fault(load)
 
 
 if __name__ == "__main__":
