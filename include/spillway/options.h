@@ -36,7 +36,7 @@ struct Options {
   std::size_t memory_max = std::size_t{64} << 20;
   WhenFull when_full = WhenFull::Block;
   std::chrono::milliseconds block_deadline{60'000};
-  WaterLevels water_levels;
+  WaterLevels water_levels{};
 
   Acks acks = Acks::All;
   // No duplicates and no reordering by retries (KIP-98). Needs acks All.
