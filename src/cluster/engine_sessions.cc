@@ -112,6 +112,7 @@ void Engine::on_readable(ConnectionId id) {
     if (!on_frame(*session, frame))
       return close_session(*session, "it sent an answer that does not decode");
     if (session->connection() != id) return;  // the answer made us hang up
+    after_flush(*session, transport_.now());  // behind it may be requests that nobody answers
   }
 }
 
