@@ -3,7 +3,8 @@
 
 Reads every src/*/*mutants.toml (or the files given): `test` and `sources` are compiled into one gtest binary; each [[mutant]] replaces
 `find` by `replace` in a copy of `file` (the n-th `occurrence` if it is there more than once; `also` for a second edit), and the
-binary must then fail. `filter` (of the file or of one mutant) is a gtest filter. Prints a table; exit 1 if a mutant survives, does
+binary must then fail. `sources` may be globs (tests are left out); `generate` is a command that fills {generated}, whose headers and
+sources are used too. `filter` (of the file or of one mutant) is a gtest filter. Prints a table; exit 1 if a mutant survives, does
 not build, or does not apply.
 """
 import argparse
@@ -35,6 +36,12 @@ def edit(text, change):
     return find.join(parts[:cut]) + change["replace"] + find.join(parts[cut:])
 
 
+def expand(patterns):
+    """The source files of the globs, without tests, benchmarks and what belongs to them."""
+    found = [path.relative_to(ROOT) for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+    return [str(path) for path in found if not path.stem.endswith(("_test", "_bench", "test_client"))]
+
+
 class Suite:
     def __init__(self, path, compiler, scratch):
         data = tomllib.loads(path.read_text())
@@ -43,14 +50,21 @@ class Suite:
         self.scratch = scratch / self.name.replace("/", "_")
         self.scratch.mkdir()
         self.test = data["test"]
-        self.sources = data.get("sources", [])
+        self.generated = self.scratch / "generated"
+        self.sources = [*expand(data.get("sources", [])), *self.generate(data.get("generate"))]
         self.libraries = data.get("libraries", [])
         self.filter = data.get("filter", "*")
         self.mutants = data["mutant"]
 
+    def generate(self, command):
+        if command is None:
+            return []
+        subprocess.run([part.format(generated=self.generated) for part in command], cwd=ROOT, check=True)
+        return sorted(map(str, self.generated.rglob("*.cc")))
+
     def compile(self, source, output, overlay=None):
         includes = [f"-I{overlay / 'src'}", f"-I{overlay / 'include'}"] if overlay else []
-        includes += [f"-I{ROOT / 'src'}", f"-I{ROOT / 'include'}"]
+        includes += [f"-I{ROOT / 'src'}", f"-I{ROOT / 'include'}", f"-I{self.generated}"]
         subprocess.run([*self.compiler, *FLAGS, *includes, "-c", str(source), "-o", str(output)],
                        check=True, capture_output=True, text=True)
 

@@ -24,7 +24,6 @@ using dev::KafkaError;
 
 constexpr const char* kTopic = "t";
 constexpr std::size_t kNumberBytes = 8;
-constexpr auto kStorm = 3s;
 constexpr auto kCalmMax = 300s;          // virtual: nothing may need longer once all is well
 constexpr int kStandstillsMax = 20'000;  // turns without a step of time: somebody spins
 
@@ -39,6 +38,7 @@ struct Shape {
   std::int32_t nodes = 1;
   std::int32_t partitions = 1;
   std::uint64_t records = 300;
+  MonoDuration storm = 3s;
   std::uint64_t pace = 1;  // sends in one turn of so many
   dev::VersionCaps caps;
   bool rejects = false;  // brokers refuse some batches for good
@@ -107,7 +107,7 @@ class Simulation {
     ASSERT_TRUE(topic);
     engine_.topics_added();
     if (shape_.stormy) let_loose();
-    const MonoTime storm_end = network_.now() + kStorm;
+    const MonoTime storm_end = network_.now() + shape_.storm;
     while (network_.now() < storm_end || sent_.size() < shape_.records) {
       if (random_.below(40) == 0) trouble();
       if (topics_.state(0) == TopicState::Ready && random_.below(shape_.pace) == 0) send_some();
@@ -389,6 +389,25 @@ TEST(Engine, MovingLeadersCostsNoEpoch) {
     ASSERT_EQ(simulation.counters().epoch_bumps.load(), 0u);
     ASSERT_FALSE(HasFailure());
   }
+}
+
+TEST(Engine, AsksAgainForARefusedProducerIdWithoutBeingPushed) {
+  Random random(1);
+  Shape shape = shape_of(random);
+  shape.options.idempotence = true;
+  shape.options.delivery_timeout = 0ms;
+  shape.options.metadata_age_max = 300s;
+  shape.records = 1;
+  shape.storm = 0s;
+  shape.stormy = shape.evicts = shape.rejects = false;
+  Simulation simulation(1, shape);
+  simulation.faults().add({.kind = FaultKind::Error,
+                           .api = ApiKey::kInitProducerId,
+                           .times = 3,
+                           .error = KafkaError::kCoordinatorLoadInProgress});
+  simulation.run();
+  simulation.check();
+  EXPECT_LT(simulation.wait_max(), 2s);
 }
 
 // Nobody answers, so only what comes behind such a request can tell that it is out.
