@@ -168,7 +168,8 @@ class Check:
         if not good:
             log = LOGS / f"{name}.log"
             lines = log.read_text(errors="replace").splitlines()
-            lines = [line for line in lines if TELLING.search(line)][:20] or lines[-20:]
+            telling = dict.fromkeys(line for line in lines if TELLING.search(line))  # a header's fault is told once
+            lines = list(telling)[:20] or lines[-20:]
             print("\n".join("     | " + line[:160] for line in lines))
             print(f"     | all of it: {log.relative_to(ROOT)}", flush=True)
 
