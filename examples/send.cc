@@ -14,12 +14,12 @@ int main(int argc, char** argv) {
   if (!topic) return std::fprintf(stderr, "%s\n", topic.error().message().c_str()), 1;
 
   const auto told = [](void*, const spillway::Delivery& d) noexcept {
-    std::printf("%s: partition %d, offset %lld\n", std::string(name_of(d.fate)).c_str(), d.partition,
-                static_cast<long long>(d.offset));
+    std::printf("%s: partition %d, offset %lld\n", std::string(name_of(d.fate)).c_str(),
+                d.partition, static_cast<long long>(d.offset));
   };
   for (int i = 0; i < 10; ++i) {
     auto sent = producer->send(*topic, {.key = "user-7", .value = "clicked"}, {told, nullptr});
-    if (sent.code() == spillway::ErrorCode::Full) break;  // Kafka is away and memory is spent: degrade here
+    if (sent.code() == spillway::ErrorCode::Full) break;  // Kafka is away: degrade here
   }
   auto left = producer->close(10s);
   return left && left->clean() ? 0 : 1;

@@ -7,7 +7,7 @@ import sys
 RANKS = {"base": 0, "memory": 1, "metrics": 1, "ring": 2, "track": 2, "wire": 2, "net": 3, "spool": 3,
          "cluster": 4, "overload": 4, "producer": 5, "testing": 6}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
-BESIDE = re.compile(r"_(test|bench|fuzz)\.cc$")  # these stand beside their source but on top of the house
+BESIDE = re.compile(r"_(test|bench|fuzz|test_support)\.(cc|h)$")  # these stand beside their source but on top of the house
 
 
 def complaint(path, quote, header):

@@ -1,14 +1,11 @@
 // One batch of one partition: records in wire format in a chain of pages, or left where the caller
 // put them.
 //
-//   first page                                  further pages              pieces (only if a record
-//   is referred to)
-//   +------+-------------------+-----------+    +------+-------------+
-//   +--------------------------------------+ | Page | Batch             | records → | →  | Page |
-//   records →   |     | n bytes of the pages | bytes at p of |
-//   +------+-------------------+-----------+    +------+-------------+     | block b | n bytes of
-//   the pages | …    |
-//                                                                          +--------------------------------------+
+//    first page              further pages      pieces, only if a record is referred to
+//   +-------+-----------+   +-----------+      +----------------------+------------------+---
+//   | Batch | records → | → | records → |      | n bytes of the pages | bytes at p,      | …
+//   +-------+-----------+   +-----------+      |                      | owes a release   |
+//                                              +----------------------+------------------+---
 //
 // A batch lives in its own first page, so ten idle partitions hold ten pages and nothing else. I/O
 // thread only.

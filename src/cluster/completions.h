@@ -1,9 +1,7 @@
 // The callbacks of one batch's records, in record order, packed.
 //
-//   run   | callback | same:1 count:31 ... | context |                    all records of the run
-//   share both words
-//         | callback | distinct, count     | context | context | …        one context for each
-//         record
+//   run   | callback | count | context |                       all records share both words
+//         | callback | count + kDistinct | context | context | …      a context for each record
 //
 // Consecutive records with the same callback share a run, so a record costs 8 bytes, or nothing
 // when it repeats both words. The first words lie in the batch itself, the others in pages. I/O

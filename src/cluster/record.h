@@ -1,16 +1,15 @@
 // A record between the caller and its batch, as it lies in a chunk or span.
 //
-//   small     | RecordHeader | tail                                                    |   copied
-//   into the batch large     | RecordHeader | room for the prefix | tail |   referred to by the
-//   batch borrowed  | RecordHeader | BorrowedValue | room for the prefix | key, value length |
-//   headers |     the value lies with the caller reserved  | RecordHeader | room for the prefix |
-//   0–4 bytes | tail |                  the tail begins where the value's real
-//                                                                                        length
-//                                                                                        turned out
-//                                                                                        to need it
+//   small     | RecordHeader | tail |                               copied into the batch
+//   large     | RecordHeader | room | tail |                        referred to by the batch
+//   reserved  | RecordHeader | room | 0-4 bytes | tail |            the length of the value decides
+//                                                                   where the tail begins
+//   borrowed  | RecordHeader | BorrowedValue | room | key, value length | headers |
+//                                                                   the value stays the caller's
 //
-// Written by the caller before it publishes the record's descriptor, read by the I/O thread or by a
-// dropping caller afterwards; the ring's publish orders the two.
+// `room` is kPrefixRoom bytes: the I/O thread writes the prefix just before the tail. Written by
+// the caller before it publishes the record's descriptor, read by the I/O thread or by a dropping
+// caller afterwards; the ring's publish orders the two.
 #pragma once
 
 #include <array>

@@ -13,9 +13,8 @@
 // lane never touches the word per record.
 //
 //   who writes                  order      what breaks if weaker
-//   open: the taking caller     release    a release on another core could see the previous life
-//   release, close: any owner   acq_rel    the recycler could hand out bytes that a reader of the
-//   last record still reads
+//   open: the taking caller     release    another core could see the previous life
+//   release, close: any owner   acq_rel    the recycler hands out bytes that are still being read
 #pragma once
 
 #include <atomic>

@@ -20,8 +20,9 @@ namespace spillway {
 inline constexpr std::size_t kPageBytes = 4 * kKiB;
 inline constexpr std::size_t kChunkBytes = 64 * kKiB;
 
-// Describes one 4 KiB block of a batch. The descriptors lie side by side, away from the bytes: walking a chain of pages that
-// went out of the cache with the network costs nothing. Chained; the chain's owner is the I/O thread.
+// Describes one 4 KiB block of a batch. The descriptors lie side by side, away from the bytes:
+// walking a chain of pages that have left the cache costs little. The chain's owner is the I/O
+// thread.
 struct Page {
   Page* next;
   std::uint32_t used;  // bytes, or what else the owner counts
@@ -59,8 +60,9 @@ class Pool {
   // I/O thread only. nullptr: the budget is spent. The page's next is null and its used is 0.
   [[nodiscard]] Page* take_page() noexcept;
   // The page's kPageBytes bytes.
-  [[nodiscard]] std::byte* data(const Page* page) const noexcept { return pages_.block(page->index); }
-  [[nodiscard]] std::byte* page_memory() const noexcept { return pages_.block(0); }
+  [[nodiscard]] std::byte* data(const Page* page) const noexcept {
+    return pages_.block(page->index);
+  }
   // I/O thread only. Takes back the whole chain.
   void return_pages(Page* chain) noexcept;
 
