@@ -266,7 +266,7 @@ bool Engine::on_metadata(const InFlight& request, std::span<const std::byte> fra
   if (!decode_answer(request, frame, arena, response)) return false;
   apply_brokers(response);
   for (const auto& topic : response.topics) apply_topic(topic);
-  bool complete = !topics_.any_pending();
+  bool complete = topics_.all_ready();  // one that does not exist may be made any time
   for (const Partition& partition : topics_.all_partitions())
     complete &= partition.leader != nullptr;
   metadata_failures_ = complete ? std::uint16_t{0}

@@ -78,11 +78,11 @@ Partition& Topics::partition_beyond(std::uint32_t id, std::int32_t index) noexce
                "a partition is asked for by its index in the topic");
 }
 
-bool Topics::any_pending() const noexcept {
+bool Topics::all_ready() const noexcept {
   for (std::uint32_t id = 0; id < count(); ++id) {
-    if (state(id) == TopicState::Pending) return true;
+    if (state(id) != TopicState::Ready) return false;
   }
-  return false;
+  return true;
 }
 
 bool Topics::describe(std::uint32_t id, const wire::Uuid& uuid, std::int32_t partitions) {

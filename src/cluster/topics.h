@@ -68,7 +68,7 @@ class Topics {
   [[nodiscard]] std::span<Partition> all_partitions() noexcept {
     return {partitions_.get(), partitions_used_};
   }
-  [[nodiscard]] bool any_pending() const noexcept;
+  [[nodiscard]] bool all_ready() const noexcept;
 
   // From metadata. Partitions only ever grow; false: Options::partitions_max is reached, the rest
   // is not used.

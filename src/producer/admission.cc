@@ -150,7 +150,10 @@ Result<void> Core::commit(std::uint64_t handle, std::span<std::byte> value, std:
   SPILL_CHECK(header.state.compare_exchange_strong(expected, RecordState::Filled,
                                                    std::memory_order_relaxed),
               "a reservation is committed or aborted once");
-  SPILL_CHECK(size <= value.size(), "an encoder wrote more than it had announced");
+  if (size > value.size()) {
+    lanes_.give_back({&header, descriptor, header.generation});
+    return Error(ErrorCode::InvalidArgument, "more is committed than was reserved");
+  }
   std::byte* const key = reinterpret_cast<std::byte*>(&header + 1) + kPrefixRoom;
   const auto key_part = static_cast<std::size_t>(value.data() - key) - wire::kVarintSizeMax;
   const std::size_t headers_part =

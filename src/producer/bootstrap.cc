@@ -10,6 +10,7 @@ namespace spillway {
 namespace {
 
 constexpr std::uint16_t kDefaultPort = 9092;
+constexpr auto kTimeMax = std::chrono::hours(24 * 24);  // its milliseconds fit the wire's 32 bits
 
 Error bad_address(std::string_view part) {
   return Error(ErrorCode::InvalidOption, "bootstrap: '" + std::string(part) + "' is not host:port");
@@ -77,7 +78,12 @@ Result<void> check_options(const Options& options) {
   if (options.block_deadline.count() < 0) return bad("block_deadline: not negative");
   if (options.delivery_timeout.count() < 0)
     return bad("delivery_timeout: not negative; 0 means that records never expire");
-  if (options.request_timeout.count() < 10) return bad("request_timeout: at least 10 ms");
+  if (options.request_timeout.count() < 10 || options.request_timeout > kTimeMax)
+    return bad("request_timeout: 10 ms to 24 days");
+  if (options.delivery_timeout > kTimeMax)
+    return bad("delivery_timeout: at most 24 days; 0 means that records never expire");
+  if (options.retry_backoff_max > kTimeMax || options.metadata_age_max > kTimeMax)
+    return bad("retry_backoff_max, metadata_age_max: at most 24 days");
   if (options.delivery_timeout.count() != 0 && options.delivery_timeout < options.linger)
     return bad("delivery_timeout: not shorter than linger");
   if (options.retry_backoff.count() < 1 || options.retry_backoff_max < options.retry_backoff)

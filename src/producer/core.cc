@@ -139,15 +139,17 @@ Result<CloseReport> Core::close(std::chrono::milliseconds deadline) {
   topics_.changed().notify_all();
   flushed_.notify_all();
   lanes_.close_all();  // afterwards nobody publishes any more
-  close_at_.store(deadline_after(deadline).time_since_epoch().count(), std::memory_order_seq_cst);
+  // kNever means that nobody has asked.
+  const MonoTime close_at = std::min(deadline_after(deadline), kNever - MonoDuration(1));
+  close_at_.store(close_at.time_since_epoch().count(), std::memory_order_seq_cst);
   transport_->wake();
   if (running_) ::pthread_join(thread_, nullptr);
   running_ = false;
   const Ledger after = fates_.ledger();
   CloseReport report;
   report.unknown = after.unknown - before.unknown;
-  report.dropped = of(after, Reason::CloseDeadline) - of(before, Reason::CloseDeadline);
-  report.dropped -= std::min(report.dropped, report.unknown);
+  report.dropped = (after.dropped - of(after, Reason::DropOldest)) -
+                   (before.dropped - of(before, Reason::DropOldest));
   close_report_ = report;
   return report;
 }
