@@ -24,7 +24,7 @@ Result<Endpoint> parse_endpoint(std::string_view part) {
     if (end == std::string_view::npos) return bad_address(part);
     host = part.substr(1, end - 1);
     port = part.substr(end + 1);
-    if (!port.empty() && port.front() != ':') return bad_address(part);
+    if (!port.empty() && (port.front() != ':' || port.size() == 1)) return bad_address(part);
     if (!port.empty()) port.remove_prefix(1);
   } else if (const std::size_t colon = part.rfind(':'); colon != std::string_view::npos) {
     host = part.substr(0, colon);

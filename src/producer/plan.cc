@@ -15,6 +15,7 @@ namespace {
 // c-ares, names, sentences of errors: control path, bounded by small constants of theirs.
 constexpr std::size_t kHeapAllowance = 128 * kKiB;
 constexpr std::size_t kPageReserveMin = 64 * kPageBytes;
+constexpr std::uint32_t kSlotsMin = 256;  // unless Options::ring_slots says less
 
 // More slots than the I/O thread takes in a few ms only make a queue that has left the cache: at
 // 1000 B 1,024 slots cost 330-360 ns a record where 32,768 cost 470-560. LOW must hold a linger of
@@ -22,7 +23,7 @@ constexpr std::size_t kPageReserveMin = 64 * kPageBytes;
 std::uint32_t choose_slots(const Options& options) {
   if (options.ring_slots != 0) return options.ring_slots;
   return static_cast<std::uint32_t>(
-      std::bit_floor(std::clamp<std::size_t>(options.memory_max / (8 * kKiB), 256, 65536)));
+      std::bit_floor(std::clamp<std::size_t>(options.memory_max / (8 * kKiB), kSlotsMin, 65536)));
 }
 
 std::uint32_t choose_lanes(const Options& options) {
@@ -77,9 +78,18 @@ std::size_t bytes_needed(const Options& options, const MemoryPlan& plan) {
   return round_up(plan.fixed_bytes + pool_bytes_min(options, plan.lanes), kPageBytes);
 }
 
-// Slots, lanes and tables grow with the budget, so the smallest that works is found by trying what
-// the last try needed.
-std::size_t smallest_budget(Options options) {
+// What a budget may choose for itself grows in steps; just behind a step it does with the least, so
+// that nobody who gives more is told that it is too little.
+Options leanest(Options options) {
+  if (options.lanes == 0) options.lanes = 1;
+  if (options.ring_slots == 0) options.ring_slots = kSlotsMin;
+  return options;
+}
+
+// The tables grow with the budget, so the smallest that works is found by trying what the last try
+// needed.
+std::size_t smallest_budget(const Options& wanted) {
+  Options options = leanest(wanted);
   options.memory_max = 0;
   for (int tries = 0; tries < 64; ++tries) {
     const std::size_t needed = bytes_needed(options, plan_fixed(options));
@@ -100,6 +110,7 @@ EpollTransport::Options transport_options(const Options& options) {
 
 Result<MemoryPlan> plan_memory(const Options& options) {
   MemoryPlan plan = plan_fixed(options);
+  if (options.memory_max < bytes_needed(options, plan)) plan = plan_fixed(leanest(options));
   if (options.memory_max < bytes_needed(options, plan)) {
     return Error(ErrorCode::BudgetTooSmall,
                  "memory_max is " + std::to_string(options.memory_max) +
