@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -35,16 +36,16 @@ class Completions {
     Reader reader(*this, pool);
     std::uint32_t index = 0;
     while (reader.more()) {
-      const auto callback = reinterpret_cast<DeliveryCallback>(reader.next());
+      const auto callback = std::bit_cast<DeliveryCallback>(reader.next());
       const std::uint64_t run = reader.next();
       const auto records = static_cast<std::uint32_t>(run);
       if ((run & kDistinct) == 0) {
-        visit(callback, reinterpret_cast<void*>(reader.next()), index, records);
+        visit(callback, std::bit_cast<void*>(reader.next()), index, records);
         index += records;
         continue;
       }
       for (std::uint32_t i = 0; i < records; ++i) {
-        visit(callback, reinterpret_cast<void*>(reader.next()), index++, std::uint32_t{1});
+        visit(callback, std::bit_cast<void*>(reader.next()), index++, std::uint32_t{1});
       }
     }
   }
@@ -62,7 +63,7 @@ class Completions {
   bool append_context(void* context, Pool& pool) noexcept {
     std::uint64_t* word = claim(pool);
     if (word == nullptr) return false;
-    *word = reinterpret_cast<std::uint64_t>(context);
+    *word = std::bit_cast<std::uint64_t>(context);
     *run_ = (*run_ | kDistinct) + 1;
     last_context_ = context;
     return true;
@@ -70,10 +71,10 @@ class Completions {
 
   bool append_run(const Completion& completion, Pool& pool) noexcept {
     if (!ensure_room(3, pool)) return false;
-    *claim(pool) = reinterpret_cast<std::uint64_t>(completion.callback);
+    *claim(pool) = std::bit_cast<std::uint64_t>(completion.callback);
     run_ = claim(pool);
     *run_ = 1;
-    *claim(pool) = reinterpret_cast<std::uint64_t>(completion.context);
+    *claim(pool) = std::bit_cast<std::uint64_t>(completion.context);
     callback_ = completion.callback;
     last_context_ = completion.context;
     return true;

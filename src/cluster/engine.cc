@@ -16,11 +16,6 @@ std::size_t arena_bytes(const Options& options) noexcept {
   return 64 * kKiB + std::size_t{options.partitions_max} * 192;
 }
 
-void add(std::atomic<std::uint64_t>& counter, std::uint64_t value) noexcept {
-  // One writer: a plain add, without a locked instruction.
-  counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
-}
-
 }  // namespace
 
 Engine::Engine(const Options& options, std::vector<Endpoint> bootstrap, Pool& pool,
@@ -106,6 +101,8 @@ bool Engine::append(const StoredRecord& record, MonoTime now) noexcept {
     done = batch->append_reference({parts.data(), count}, record.block, header.generation,
                                    header.timestamp_ms, header.completion, pool_);
   }
+  // A page taken for a record that then did not fit stays with its batch.
+  add(counters_.payload_held_by, batch->held_bytes() - held_before);
   if (!done) {
     if (batch->record_count() == 0) {  // made for this record: nothing may be left of it
       partition.remove(*batch);
@@ -117,7 +114,6 @@ bool Engine::append(const StoredRecord& record, MonoTime now) noexcept {
     return false;
   }
   add(counters_.payload, batch->records_size() - records_before);
-  add(counters_.payload_held_by, batch->held_bytes() - held_before);
   if ((header.flags & (RecordHeader::kHasKey | RecordHeader::kHasPartition)) == 0) {
     topics_.sticky(header.topic).produced(header.tail_size);
   }

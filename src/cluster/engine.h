@@ -42,6 +42,11 @@ struct EngineCounters {
   std::atomic<std::uint64_t> payload_held_by{0};
 };
 
+// One writer: a plain add, without a locked instruction.
+inline void add(std::atomic<std::uint64_t>& counter, std::uint64_t value) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
+}
+
 class Engine final : public TransportEvents {
  public:
   Engine(const Options& options, std::vector<Endpoint> bootstrap, Pool& pool, Transport& transport,
@@ -148,6 +153,9 @@ class Engine final : public TransportEvents {
   void depart(Session& session, std::span<Partition*> chosen, MonoTime now) noexcept;
   void after_flush(Session& session, MonoTime now) noexcept;
   bool on_produce(Session& session, InFlight request, std::span<const std::byte> frame);
+  void on_answer(Batch& batch, const wire::ProduceResponse::Partition& answer,
+                 MonoTime now) noexcept;
+  void take_back(InFlight& request, MonoTime now) noexcept;
   void settle(Batch& batch, std::int16_t kafka_error, std::int64_t base_offset,
               MonoTime now) noexcept;
   void give_back(Batch& batch) noexcept;

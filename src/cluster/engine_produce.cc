@@ -12,10 +12,6 @@
 namespace spillway {
 namespace {
 
-void add(std::atomic<std::uint64_t>& counter, std::uint64_t value) noexcept {
-  counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
-}
-
 bool answers_batch(const Batch& batch, const Topics& topics,
                    const wire::ProduceResponse::Topic& topic, std::int32_t index,
                    bool by_id) noexcept {
@@ -179,23 +175,32 @@ bool Engine::on_produce(Session& session, InFlight request, std::span<const std:
     session.silent_until = now + std::chrono::milliseconds(response.throttle_time_ms);
     add(counters_.throttled_ms, static_cast<std::uint64_t>(response.throttle_time_ms));
   }
-  if (decoded) {
-    for (const auto& topic : response.topics) {
-      for (const auto& part : topic.partitions) {
-        Batch* batch =
-            take_batch(request.batches, topics_, topic, part.index, request.version >= 13);
-        if (batch == nullptr) continue;  // an answer to nothing we asked
-        Partition& partition = *batch->partition;
-        settle(*batch, part.error_code, part.base_offset, now);
-        // KIP-951: the broker that refused tells who leads now.
-        if (part.current_leader.leader_id >= 0 &&
-            part.current_leader.leader_epoch > partition.leader_epoch) {
-          set_leader(partition, part.current_leader.leader_id, part.current_leader.leader_epoch);
-        }
-      }
+  for (const auto& topic : response.topics) {
+    for (const auto& part : topic.partitions) {
+      Batch* batch = take_batch(request.batches, topics_, topic, part.index, request.version >= 13);
+      if (batch != nullptr) on_answer(*batch, part, now);  // else an answer to nothing we asked
     }
   }
   // What the answer did not mention is as if the answer had been lost.
+  take_back(request, now);
+  return decoded;
+}
+
+void Engine::on_answer(Batch& batch, const wire::ProduceResponse::Partition& answer,
+                       MonoTime now) noexcept {
+  Partition& partition = *batch.partition;
+  settle(batch, answer.error_code, answer.base_offset, now);
+  // KIP-951: the broker that refused tells who leads now.
+  const auto& leader = answer.current_leader;
+  if (leader.leader_id >= 0 && leader.leader_epoch > partition.leader_epoch) {
+    set_leader(partition, leader.leader_id, leader.leader_epoch);
+  }
+}
+
+// A produce request is over without an answer to what is left of it: that may or may not be in the
+// log.
+void Engine::take_back(InFlight& request, MonoTime now) noexcept {
+  add(counters_.requests_in_flight, std::uint64_t{0} - 1);
   while (Batch* batch = request.batches) {
     request.batches = batch->next;
     batch->next = nullptr;
@@ -203,8 +208,6 @@ bool Engine::on_produce(Session& session, InFlight request, std::span<const std:
     give_back(*batch);
     retry(*batch, true, now);
   }
-  add(counters_.requests_in_flight, std::uint64_t{0} - 1);
-  return decoded;
 }
 
 void Engine::settle(Batch& batch, std::int16_t kafka_error, std::int64_t base_offset,

@@ -16,10 +16,6 @@ namespace {
 
 using wire::ApiKey;
 
-void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
-  counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-}
-
 template <typename Response>
 bool decode_answer(const InFlight& request, std::span<const std::byte> frame, wire::Arena& arena,
                    Response& response) {
@@ -158,7 +154,7 @@ bool Engine::on_versions(Session& session, const InFlight& request,
   }
   session.ready();
   session.failures = 0;
-  bump(counters_.brokers_connected, 1);
+  add(counters_.brokers_connected, 1);
   char text[320];
   std::snprintf(text, sizeof(text), "connected to broker %s:%u", session.endpoint.host.c_str(),
                 session.endpoint.port);
@@ -181,7 +177,7 @@ void Engine::close_session(Session& session, const char* why) {
 void Engine::lost(Session& session, const char* why) {
   const MonoTime now = transport_.now();
   if (why != nullptr) trouble(session, why);
-  if (session.is_ready()) bump(counters_.brokers_connected, std::uint64_t{0} - 1);
+  if (session.is_ready()) add(counters_.brokers_connected, std::uint64_t{0} - 1);
   take_back(session, now);
   session.down();
   if (large_.owner == &session) large_.owner = nullptr;
@@ -198,15 +194,7 @@ void Engine::take_back(Session& session, MonoTime now) noexcept {
     InFlight request = session.pop_oldest();
     if (request.api == ApiKey::kMetadata) metadata_asked_ = false;
     if (request.api == ApiKey::kInitProducerId) identity_asked_ = false;
-    if (request.api != ApiKey::kProduce) continue;
-    bump(counters_.requests_in_flight, std::uint64_t{0} - 1);
-    while (Batch* batch = request.batches) {
-      request.batches = batch->next;
-      batch->next = nullptr;
-      batch->in_doubt = true;
-      give_back(*batch);
-      retry(*batch, true, now);
-    }
+    if (request.api == ApiKey::kProduce) take_back(request, now);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "cluster/session.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/check.h"
@@ -11,7 +12,7 @@ namespace {
 constexpr std::size_t kGatherMax = 256;  // pieces of one write: about a megabyte
 
 Batch* batch_of(const wire::Splice& splice) noexcept {
-  return reinterpret_cast<Batch*>(splice.token);
+  return std::bit_cast<Batch*>(splice.token);
 }
 
 const char* sentence_for_first_bytes(const std::byte* bytes) noexcept {
@@ -137,6 +138,18 @@ Session::Read Session::judge_size(std::size_t size, LargeBuffer& large, const ch
   return Read::Nothing;
 }
 
+// Frame: a whole one lies at the front of the buffer.
+Session::Read Session::look(LargeBuffer& large, std::span<const std::byte>& frame,
+                            const char*& why) noexcept {
+  if (filled_ < 4) return Read::Nothing;
+  const auto size = static_cast<std::size_t>(wire::load_big_endian<std::uint32_t>(into_.data()));
+  if (judge_size(size, large, why) == Read::Broken) return Read::Broken;
+  if (filled_ < size + 4) return Read::Nothing;
+  frame = std::span<const std::byte>(into_).subspan(4, size);
+  consumed_ = size + 4;
+  return Read::Frame;
+}
+
 Session::Read Session::read_frame(Transport& transport, LargeBuffer& large,
                                   std::span<const std::byte>& frame, const char*& why) noexcept {
   drop_consumed();
@@ -145,17 +158,8 @@ Session::Read Session::read_frame(Transport& transport, LargeBuffer& large,
     into_ = memory_->receive;
   }
   for (;;) {  // ends when the connection has no more bytes: each turn reads some
-    if (filled_ >= 4) {
-      const auto size =
-          static_cast<std::size_t>(wire::load_big_endian<std::uint32_t>(into_.data()));
-      const Read verdict = judge_size(size, large, why);
-      if (verdict == Read::Broken) return verdict;
-      if (filled_ >= size + 4) {
-        frame = std::span<const std::byte>(into_).subspan(4, size);
-        consumed_ = size + 4;
-        return Read::Frame;
-      }
-    }
+    const Read seen = look(large, frame, why);
+    if (seen != Read::Nothing) return seen;
     const std::size_t got = transport.read(connection_, into_.subspan(filled_));
     if (got == 0) return Read::Nothing;
     filled_ += got;

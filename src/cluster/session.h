@@ -117,6 +117,7 @@ class Session {
   void register_request(wire::ApiKey api, std::int16_t version, MonoTime now) noexcept;
   [[nodiscard]] std::size_t gather(std::span<iovec> out) const noexcept;
   void drop_consumed() noexcept;
+  Read look(LargeBuffer& large, std::span<const std::byte>& frame, const char*& why) noexcept;
   Read judge_size(std::size_t size, LargeBuffer& large, const char*& why) noexcept;
 
   static constexpr std::size_t kApisMax = 80;  // api keys that we care about lie below

@@ -104,8 +104,9 @@ bool Topics::describe(std::uint32_t id, const wire::Uuid& uuid, std::int32_t par
     entry.partitions = extent.end;
   }
   complete = entry.partitions >= partitions;
-  if (!entry.sticky)
-    entry.sticky.emplace(std::uint64_t{id} * 0x9E3779B97F4A7C15U + 1, adaptive_, sticky_bytes_);
+  if (entry.sticky.current() < 0) {
+    entry.sticky = {std::uint64_t{id} * 0x9E3779B97F4A7C15U + 1, adaptive_, sticky_bytes_};
+  }
   if (entry.partitions > 0) set_state(entry, TopicState::Ready);
   return complete;
 }

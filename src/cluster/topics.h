@@ -63,7 +63,7 @@ class Topics {
       return partitions_[first.base + static_cast<std::uint32_t>(index)];
     return partition_beyond(id, index);
   }
-  [[nodiscard]] StickyPartitioner& sticky(std::uint32_t id) noexcept { return *topics_[id].sticky; }
+  [[nodiscard]] StickyPartitioner& sticky(std::uint32_t id) noexcept { return topics_[id].sticky; }
   // All partitions of all topics.
   [[nodiscard]] std::span<Partition> all_partitions() noexcept {
     return {partitions_.get(), partitions_used_};
@@ -92,7 +92,7 @@ class Topics {
     std::int32_t partitions = 0;
     std::uint32_t extent_count = 0;
     std::array<Extent, kExtentsMax> extents;
-    std::optional<StickyPartitioner> sticky;
+    StickyPartitioner sticky{0, true, 1};  // replaced when the topic is first described
   };
   [[nodiscard]] Partition& partition_beyond(std::uint32_t id, std::int32_t index) noexcept;
   void set_state(Entry& entry, TopicState state) noexcept;
