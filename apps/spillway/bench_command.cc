@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstdio>
 #include <memory>
 #include <thread>
@@ -86,7 +87,7 @@ class Sender {
   Result<void> send_timed(std::uint64_t number) {
     const Record record = payload_.record(number);
     const std::uint64_t begin = now_ns();
-    auto sent = session_.send(record, {on_fate_timed, reinterpret_cast<void*>(begin)});
+    auto sent = session_.send(record, {on_fate_timed, std::bit_cast<void*>(begin)});
     latencies_.record(now_ns() - begin);
     return sent;
   }

@@ -1,5 +1,6 @@
 #include "testing/fiber.h"
 
+#include <bit>
 #include <cstdint>
 
 #include "testing/sanitizers.h"
@@ -45,8 +46,9 @@ Fiber::~Fiber() {
 }
 
 void Fiber::enter(unsigned low, unsigned high) {
+  // makecontext passes ints only.
   auto* const self =
-      reinterpret_cast<Fiber*>(static_cast<std::uintptr_t>(low) | (std::uintptr_t{high} << 32));
+      std::bit_cast<Fiber*>(static_cast<std::uintptr_t>(low) | (std::uintptr_t{high} << 32));
   self->arrived();
   self->entry_(self->argument_);
 }

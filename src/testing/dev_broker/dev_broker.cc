@@ -51,7 +51,7 @@ void decode_batch(const StoredBatch& stored, std::vector<DevRecord>& out) {
 
 }  // namespace
 
-DevBroker::DevBroker(DevBrokerOptions options)
+DevBroker::DevBroker(const DevBrokerOptions& options)
     : cluster_(cluster_options(options)),
       faults_(options.seed),
       server_(cluster_, faults_, options.version_caps,

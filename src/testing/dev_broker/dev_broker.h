@@ -63,7 +63,7 @@ struct DevRecord {
 class DevBroker {
  public:
   // Listens on return, or error() says why not.
-  explicit DevBroker(DevBrokerOptions options);
+  explicit DevBroker(const DevBrokerOptions& options);
   ~DevBroker() = default;  // closes every connection, joins the thread
 
   // A sentence, or empty when the broker runs.
