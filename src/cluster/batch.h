@@ -89,7 +89,9 @@ class Batch {
   [[nodiscard]] std::uint32_t record_count() const noexcept { return record_count_; }
   [[nodiscard]] std::size_t records_size() const noexcept { return records_size_; }
   // Memory that this batch holds: its pages and what it refers to.
-  [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
+  [[nodiscard]] std::size_t held_bytes() const noexcept {
+    return held_bytes_ + completions_.held_bytes();
+  }
   // Calls visit(callback, context, index of the record, records), see Completions::for_each.
   template <typename Visit>
   void for_each_completion(Visit visit) const {

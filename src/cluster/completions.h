@@ -51,6 +51,7 @@ class Completions {
   }
 
   [[nodiscard]] Page* pages() const noexcept { return first_; }
+  [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
 
  private:
   static constexpr std::uint64_t kDistinct = std::uint64_t{1} << 32;
@@ -88,6 +89,7 @@ class Completions {
   bool ensure_room(std::uint32_t words, Pool& pool) noexcept {
     if (room() >= words || spare_ != nullptr) return true;
     spare_ = pool.take_page();
+    held_bytes_ += spare_ != nullptr ? kPageBytes : 0;
     return spare_ != nullptr;
   }
 
@@ -137,6 +139,7 @@ class Completions {
   Page* last_ = nullptr;
   Page* spare_ = nullptr;  // taken, not yet linked
 
+  std::size_t held_bytes_ = 0;
   std::uint32_t inline_used_ = 0;
 
  public:
