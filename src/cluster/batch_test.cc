@@ -159,7 +159,8 @@ class BatchTest : public ::testing::Test {
 };
 
 TEST_F(BatchTest, CopiesAcrossPages) {
-  for (const std::size_t size : {0, 1, 100, 3'900, 4'096, 20'000, 3, 8'192})
+  for (const std::size_t size :
+       std::initializer_list<std::size_t>{0, 1, 100, 3'900, 4'096, 20'000, 3, 8'192})
     ASSERT_TRUE(copy(size));
   batch_->seal(kIdentity, 5);
   expect_sound(5);
@@ -213,7 +214,7 @@ TEST_F(BatchTest, GathersFromEveryPosition) {
   batch_->seal(kIdentity, 0);
   const std::vector<std::byte> whole = bytes_from(0);
   for (std::size_t position = 0; position < whole.size(); ++position) {
-    for (const std::size_t piece : {1, 2, 64}) {
+    for (const std::size_t piece : std::initializer_list<std::size_t>{1, 2, 64}) {
       const std::vector<std::byte> rest = bytes_from(position, piece);
       ASSERT_EQ(rest.size(), whole.size() - position) << position;
       ASSERT_TRUE(std::equal(rest.begin(), rest.end(),

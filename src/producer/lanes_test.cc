@@ -21,7 +21,7 @@ class LanesTest : public ::testing::Test {
 TEST_F(LanesTest, RoomsNeverOverlapAndAreAligned) {
   Lanes lanes(1, pool_);
   const std::byte* end = nullptr;
-  for (const std::size_t size : {0, 1, 7, 8, 100, 5'000}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 7, 8, 100, 5'000}) {
     const auto room = reserve(lanes, size);
     ASSERT_TRUE(room);
     const auto* begin = reinterpret_cast<const std::byte*>(room->header);

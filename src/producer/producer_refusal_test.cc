@@ -203,7 +203,8 @@ TEST_F(Refusal, TopicPendingWhileNobodyDescribesIt) {
 }
 
 TEST_F(Refusal, DropOldestEndsTheOldestAndTellsItOnce) {
-  for (const std::size_t size : {10, 300, 2'000}) {  // over the ring, and over unsent batches
+  for (const std::size_t size : std::initializer_list<std::size_t>{
+           10, 300, 2'000}) {  // over the ring, and over unsent batches
     value_ = std::string(size, 'v');
     Producer producer = open(WhenFull::DropOldest);
     broker_.stop_node(1, false);

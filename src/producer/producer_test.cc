@@ -69,9 +69,9 @@ TEST_F(ProducerTest, KeepsNullsEmptiesHeadersAndTimestamps) {
 TEST_F(ProducerTest, CopiesEverySizeAcrossTheBordersOfItsInside) {
   Producer producer = open([](Options& options) { options.linger = 20ms; });
   std::vector<std::string> sent;
-  for (const std::size_t size :
-       {0,   1,    63,   64,   127,    128,    700,    750,    767,    768,
-        769, 4000, 4096, 8191, 16'300, 16'383, 16'384, 16'385, 40'000, 60'000}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{
+           0,   1,    63,   64,   127,    128,    700,    750,    767,    768,
+           769, 4000, 4096, 8191, 16'300, 16'383, 16'384, 16'385, 40'000, 60'000}) {
     sent.push_back(std::string(size, static_cast<char>('a' + sent.size())));
     ASSERT_TRUE(producer.send(topic_, {.value = sent.back()})) << size;
   }
@@ -83,9 +83,9 @@ TEST_F(ProducerTest, EncodesInPlaceWithEveryLength) {
   Producer producer = open();
   std::vector<std::string> sent;
   const Header headers[] = {{"h", "x"}};
-  for (const std::size_t size :
-       {0, 1, 63, 64, 127, 128, 700, 767, 768, 8191, 8192, 16'383, 16'384, 50'000}) {
-    for (const std::size_t spare : {0, 1, 200}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{
+           0, 1, 63, 64, 127, 128, 700, 767, 768, 8191, 8192, 16'383, 16'384, 50'000}) {
+    for (const std::size_t spare : std::initializer_list<std::size_t>{0, 1, 200}) {
       auto room = producer.reserve(topic_, {.key = "key", .headers = headers}, size + spare);
       ASSERT_TRUE(room) << size;
       ASSERT_EQ(room->value().size(), size + spare);
@@ -148,7 +148,7 @@ TEST_F(ProducerTest, BorrowedBytesAreSentFromWhereTheyLie) {
   Producer producer = open();
   const Header headers[] = {{"h", "x"}};
   std::vector<std::string> sent;
-  for (const std::size_t size : {0, 1, 100, 5'000, 60'000})
+  for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 100, 5'000, 60'000})
     sent.push_back(std::string(size, static_cast<char>('a' + sent.size())));
   Deliveries deliveries(sent.size());
   for (std::size_t i = 0; i < sent.size(); ++i) {
