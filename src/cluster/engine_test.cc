@@ -56,12 +56,13 @@ TEST(Engine, AsksAgainForARefusedProducerIdWithoutBeingPushed) {
   shape.storm = 0s;
   shape.stormy = shape.evicts = shape.rejects = false;
   Simulation simulation(1, shape);
-  simulation.faults().add({.kind = FaultKind::Error,
-                           .api = ApiKey::kInitProducerId,
-                           .times = 3,
-                           .error = KafkaError::kCoordinatorLoadInProgress});
+  const auto refusal = simulation.faults().add({.kind = FaultKind::Error,
+                                                .api = ApiKey::kInitProducerId,
+                                                .times = 3,
+                                                .error = KafkaError::kCoordinatorLoadInProgress});
   simulation.run();
   simulation.check();
+  EXPECT_EQ(simulation.faults().hits(refusal), 3u);
   EXPECT_LT(simulation.wait_max(), 2s);
 }
 
