@@ -23,7 +23,7 @@ enum class ErrorCode : std::uint8_t {
   Ok = 0,
   // Refusals of send, each with its own counter in Snapshot::refusals.
   Full,           // no room within the deadline (Block), or right now (FailFast)
-  Busy,           // another thread is in the middle of the same slot or lane: try again
+  Busy,           // a preempted thread is in the way: try again. Block does, up to its deadline
   TooLarge,       // the record can never fit: larger than Options::record_bytes_max
   WouldDeadlock,  // Block inside a delivery callback would wait for itself
   Closed,         // close() was called

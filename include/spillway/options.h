@@ -5,9 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "spillway/compression.h"
 #include "spillway/overload.h"
+#include "spillway/security.h"
 
 namespace spillway {
 
@@ -31,6 +34,9 @@ struct Options {
   // "host:port[,host:port…]". Names may have several addresses. Tried in turn; never emptied.
   std::string bootstrap;
   std::string client_id = "spillway";
+  // None: plain TCP. Tls{} verifies the broker against the system's authorities.
+  std::optional<Tls> tls = std::nullopt;
+  std::optional<Sasl> sasl = std::nullopt;
 
   // Everything that the producer holds, in bytes: see Producer::plan(). Refused if too small.
   std::size_t memory_max = std::size_t{64} << 20;
@@ -45,6 +51,7 @@ struct Options {
   std::chrono::milliseconds linger{5};
   // Encoded bytes of one batch; the broker's limit is message.max.bytes.
   std::size_t batch_bytes_max = 1'000'000;
+  Compression compression = {};
   // Key, value and headers of one record as encoded; larger is TooLarge.
   std::size_t record_bytes_max = 1'000'000;
   // From acceptance to fate (KIP-91). 0: never expires.

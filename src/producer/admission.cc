@@ -170,7 +170,7 @@ Result<void> Core::commit(std::uint64_t handle, std::span<std::byte> value, std:
   const Room room{&header, descriptor, header.generation};
   Patience patience(options_.block_deadline);
   LaneHold lane;
-  if (!lane.acquire(lanes_)) {
+  if (!acquire(lane, patience)) {
     lanes_.give_back(room);
     return refuse(ErrorCode::Busy);
   }
@@ -227,7 +227,7 @@ StoredRecord Core::stored(const Descriptor& descriptor) const noexcept {
 ErrorCode Core::reserve_room(std::size_t body_bytes, ChunkUse use, Patience& patience,
                              LaneHold& lane, Room& room) noexcept {
   for (int dropped = 0;;) {  // bounded by the deadline, or by kDropAttemptsMax
-    if (!lane.acquire(lanes_)) return ErrorCode::Busy;
+    if (!acquire(lane, patience)) return ErrorCode::Busy;
     // Under the lane: close() takes every lane once and then knows that nobody is between here and
     // publish.
     const bool closed = closed_.load(std::memory_order_relaxed);
@@ -240,6 +240,18 @@ ErrorCode Core::reserve_room(std::size_t body_bytes, ChunkUse use, Patience& pat
     if (closed) return ErrorCode::Closed;
     if (const ErrorCode code = make_room(patience, dropped); code != ErrorCode::Ok) return code;
   }
+}
+
+// Block waits for a preempted holder as it waits for room.
+bool Core::acquire(LaneHold& lane, Patience& patience) noexcept {
+  while (!lane.acquire(lanes_)) {
+    if (!may_wait() || !patience.pause()) return false;
+  }
+  return true;
+}
+
+bool Core::may_wait() const noexcept {
+  return options_.when_full == WhenFull::Block && !fates_.inside_callback();
 }
 
 // There was no memory for a record: do what the policy says. Ok: try again.
@@ -284,15 +296,18 @@ ErrorCode Core::publish_when_full(LaneHold& lane, const Room& room, Patience& pa
       return code;
     }
     if (code == ErrorCode::Busy) {
-      if (++busy > kBusyYieldsMax) break;
-      ::sched_yield();
+      if (++busy <= kBusyYieldsMax) {
+        ::sched_yield();
+      } else if (!may_wait() || !patience.pause()) {
+        break;
+      }
     } else {
       wake_now();
       if (options_.when_full == WhenFull::FailFast) break;
       if (fates_.inside_callback()) code = ErrorCode::WouldDeadlock;
       if (code == ErrorCode::WouldDeadlock || !patience.next(room_)) break;
     }
-    code = lane.acquire(lanes_) ? ErrorCode::Closed : ErrorCode::Busy;
+    code = acquire(lane, patience) ? ErrorCode::Closed : ErrorCode::Busy;
     if (code == ErrorCode::Busy || closed_.load(std::memory_order_relaxed)) break;
   }
   lane.release();

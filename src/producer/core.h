@@ -55,6 +55,8 @@ class Core {
   // On success the caller holds a lane until publish. No other outcome holds one.
   ErrorCode reserve_room(std::size_t body_bytes, ChunkUse use, Patience& patience, LaneHold& lane,
                          Room& room) noexcept;
+  bool acquire(LaneHold& lane, Patience& patience) noexcept;
+  [[nodiscard]] bool may_wait() const noexcept;
   ErrorCode make_room(Patience& patience, int& dropped) noexcept;
   // Consumes the room, whatever the outcome, and lets the lane go.
   ErrorCode publish(LaneHold& lane, const Room& room, Patience& patience) noexcept;

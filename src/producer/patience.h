@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <thread>
 
 #include "base/clock.h"
 #include "ring/event_count.h"
@@ -23,6 +24,14 @@ class Patience {
     const bool changed = changes.wait(*ticket_, deadline());
     ticket_.reset();
     return changed;
+  }
+
+  // For what nobody will announce: a thread that was preempted with a lane or a slot in hand.
+  // False: the deadline has passed.
+  [[nodiscard]] bool pause() noexcept {
+    if (mono_now() >= deadline()) return false;
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+    return true;
   }
 
   // The clock is read when somebody first has to wait, not on the path that never does.

@@ -7,12 +7,14 @@
 
 // glibc's own names: malloc is replaced, so that allocations of C libraries count too, and operator
 // new comes here by itself.
+// NOLINTBEGIN(bugprone-reserved-identifier): they are the C library's.
 extern "C" {
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);
 void* __libc_realloc(void* old, std::size_t size);
 void* __libc_memalign(std::size_t alignment, std::size_t size);
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace spillway {
 namespace {
