@@ -3,6 +3,7 @@
 
   cluster.py start --nodes 3 --dir D [--owner PID]   prints the bootstrap line; the nodes go when PID goes
   cluster.py run --nodes 1 -- COMMAND...             starts, runs COMMAND with KAFKA_BOOTSTRAP and KAFKA_DIR set, stops
+  cluster.py start --listener SSL --config K=V ...   one more port a node, named as its protocol (or NAME=PROTOCOL)
   cluster.py topic NAME --partitions 6 --replication 3 --config retention.ms=-1 --dir D
   cluster.py kill|restart|pause|resume NODE... --dir D   (NODE: 1, 2, ... or all)
   cluster.py leader TOPIC PARTITION | status | stop --dir D
@@ -57,17 +58,21 @@ class Cluster:
     def home(self, number):
         return self.folder / f"node{number}"
 
-    def bootstrap(self):
-        return ",".join(f"127.0.0.1:{node['port']}" for node in self.state["nodes"])
+    def bootstrap(self, listener=None):
+        """Of the plaintext listener, or of one that was asked for by name."""
+        ports = [node["listeners"][listener] if listener else node["port"] for node in self.state["nodes"]]
+        return ",".join(f"127.0.0.1:{port}" for port in ports)
 
-    def create(self, count, owner, configs, jvm):
+    def create(self, count, owner, configs, jvm, listeners=()):
         self.folder.mkdir(parents=True, exist_ok=True)
         lib = subprocess.run([HERE / "fetch"], stdout=subprocess.PIPE, text=True)
         if lib.returncode:
             fail("Apache Kafka is not here and could not be fetched")
-        ports = free_ports(2 * count)
-        nodes = [{"port": ports[2 * i], "controller": ports[2 * i + 1], "pid": 0} for i in range(count)]
-        self.state = {"owner": owner, "jvm": jvm.split(), "lib": lib.stdout.strip(), "nodes": nodes}
+        ports = iter(free_ports((2 + len(listeners)) * count))
+        nodes = [{"port": next(ports), "controller": next(ports), "pid": 0,
+                  "listeners": {name: next(ports) for name, _ in listeners}} for _ in range(count)]
+        self.state = {"owner": owner, "jvm": jvm.split(), "lib": lib.stdout.strip(), "nodes": nodes,
+                      "protocols": dict(listeners)}
         self.save()
         for number in self.numbers():
             self.home(number).mkdir()
@@ -191,14 +196,17 @@ def properties(cluster, number, configs):
     node, count = cluster.node(number), len(cluster.state["nodes"])
     copies, in_sync = min(count, 3), 2 if count >= 3 else 1
     voters = ",".join(f"{n}@127.0.0.1:{cluster.node(n)['controller']}" for n in cluster.numbers())
+    ports = {"PLAINTEXT": node["port"], **node["listeners"]}
+    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **cluster.state["protocols"]}
+    addresses = ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
     lines = {
         "process.roles": "broker,controller",
         "node.id": number,
         "controller.quorum.voters": voters,
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://127.0.0.1:{node['port']},CONTROLLER://127.0.0.1:{node['controller']}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node['port']}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": f"{addresses},CONTROLLER://127.0.0.1:{node['controller']}",
+        "advertised.listeners": addresses,
+        "listener.security.protocol.map": ",".join(f"{name}:{value}" for name, value in protocols.items()),
         "log.dirs": cluster.home(number) / "data",
         "auto.create.topics.enable": "false",
         "min.insync.replicas": in_sync,
@@ -221,7 +229,8 @@ def start(arguments):
     cluster = Cluster(arguments.dir)
     if cluster.state:
         fail(f"{cluster.file} exists already: stop that cluster first")
-    cluster.create(arguments.nodes, arguments.owner, pairs(arguments.config), arguments.jvm)
+    cluster.create(arguments.nodes, arguments.owner, pairs(arguments.config), arguments.jvm,
+                   [(word, word) if "=" not in word else tuple(word.split("=", 1)) for word in arguments.listener])
     if arguments.owner:
         subprocess.Popen([sys.executable, __file__, "watch", "--dir", cluster.folder], start_new_session=True,
                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -255,7 +264,8 @@ def run(arguments):
         arguments.dir, arguments.owner = folder + "/cluster", os.getpid()
         cluster = start(arguments)
         try:
-            environment = dict(os.environ, KAFKA_BOOTSTRAP=cluster.bootstrap(), KAFKA_DIR=str(cluster.folder))
+            environment = dict(os.environ, KAFKA_BOOTSTRAP=cluster.bootstrap(), KAFKA_DIR=str(cluster.folder),
+                               **{f"KAFKA_BOOTSTRAP_{name}": cluster.bootstrap(name) for name in cluster.state["protocols"]})
             return subprocess.run(arguments.command, env=environment).returncode
         finally:
             Cluster(cluster.folder).stop()
@@ -283,7 +293,8 @@ def parse():
         return command
 
     setting = ("--config", dict(action="append", default=[], metavar="KEY=VALUE"))
-    nodes = ("--nodes", dict(type=int, default=1)), ("--jvm", dict(default=JVM)), setting
+    listener = ("--listener", dict(action="append", default=[], metavar="NAME[=PROTOCOL]"))
+    nodes = ("--nodes", dict(type=int, default=1)), ("--jvm", dict(default=JVM)), setting, listener
     add("start", *nodes, ("--owner", dict(type=int, default=0)))
     add("run", *nodes, ("command", dict(nargs="+")))
     add("topic", ("name", {}), ("--partitions", dict(type=int, default=1)),

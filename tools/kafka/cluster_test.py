@@ -106,6 +106,11 @@ class Owner(unittest.TestCase):
         script = "kcat -L -b $KAFKA_BOOTSTRAP | grep -q '1 brokers' && exit 3"
         self.assertEqual(cluster("run", "--nodes", 1, "--", "sh", "-c", script).returncode, 3)
 
+    def test_a_further_listener_answers_on_its_own_port(self):
+        script = "[ $KAFKA_BOOTSTRAP != $KAFKA_BOOTSTRAP_SECOND ] && kcat -L -b $KAFKA_BOOTSTRAP_SECOND | grep ' at '"
+        told = cluster("run", "--listener", "SECOND=PLAINTEXT", "--", "sh", "-c", script + "; echo $KAFKA_BOOTSTRAP_SECOND")
+        self.assertIn(told.stdout.split()[-1], told.stdout.splitlines()[0], "the broker advertises the listener's own port")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
