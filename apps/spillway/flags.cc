@@ -2,7 +2,9 @@
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <charconv>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,6 +40,44 @@ CLI::Option* add_words(CLI::App& app, const std::string& name, const Words<T>& w
                                    quoted(text) + " is not one of its words: " + list_of(words));
       },
       help);
+}
+
+// "zstd" or "zstd:9".
+bool parse_compression(std::string_view text, Compression& value) {
+  const Words<Codec> words{{"none", Codec::None},
+                           {"gzip", Codec::Gzip},
+                           {"snappy", Codec::Snappy},
+                           {"lz4", Codec::Lz4},
+                           {"zstd", Codec::Zstd}};
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  Compression chosen;
+  for (const auto& [word, codec] : words) {
+    if (word != text.substr(0, colon)) continue;
+    chosen.codec = codec;
+    const std::string_view level = text.substr(std::min(colon + 1, text.size()));
+    const auto [rest, problem] =
+        std::from_chars(level.data(), level.data() + level.size(), chosen.level);
+    if (colon != text.size() && (problem != std::errc{} || rest != level.data() + level.size()))
+      return false;
+    value = chosen;
+    return true;
+  }
+  return false;
+}
+
+void add_compression(CLI::App& app, Compression& value) {
+  app.add_option_function<std::string>(
+         "--compression",
+         [&value](const std::string& text) {
+           if (!parse_compression(text, value))
+             throw CLI::ValidationError("--compression",
+                                        quoted(text) +
+                                            " is not none, gzip, snappy, lz4 or zstd, with or "
+                                            "without a level, as in zstd:9");
+         },
+         "pack batches before they are sent")
+      ->type_name("CODEC[:LEVEL]")
+      ->default_str("none");
 }
 
 }  // namespace
@@ -110,6 +150,7 @@ void add_producer_flags(CLI::App& app, Options& options) {
                   set_acks, "who confirms: all replicas (no duplicates), the leader, or nobody")
       ->type_name("all|1|0")
       ->default_str("all");
+  add_compression(app, options.compression);
   add_duration(app, "--linger", options.linger, "how long a record waits for company")
       ->type_name("TIME")
       ->default_str("5ms");

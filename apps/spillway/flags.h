@@ -29,7 +29,7 @@ CLI::Option* add_count(CLI::App& app, const std::string& name, std::uint64_t& va
 
 // --bootstrap and --topic.
 void add_target_flags(CLI::App& app, SessionOptions& options);
-// --memory --when-full --block-deadline --acks --linger --delivery-timeout.
+// --memory --when-full --block-deadline --acks --compression --linger --delivery-timeout.
 void add_producer_flags(CLI::App& app, Options& options);
 // --ledger --progress.
 void add_report_flags(CLI::App& app, SessionOptions& options);

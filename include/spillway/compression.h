@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace spillway {
 
@@ -15,6 +16,12 @@ struct Compression {
   // Gzip 1..12, lz4 1..12, zstd 1..22, snappy has none. Default: 6, 1, 3. Higher is smaller,
   // slower, and holds more of the budget.
   int level = kLevelDefault;
+  bool operator==(const Compression&) const = default;
+};
+
+struct TopicCompression {
+  std::string topic;
+  Compression compression;
 };
 
 }  // namespace spillway

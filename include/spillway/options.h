@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "spillway/compression.h"
 #include "spillway/overload.h"
@@ -51,7 +52,10 @@ struct Options {
   std::chrono::milliseconds linger{5};
   // Encoded bytes of one batch; the broker's limit is message.max.bytes.
   std::size_t batch_bytes_max = 1'000'000;
+  // Closed batches wait packed, so an outage fills memory_max with what they have become.
   Compression compression = {};
+  // Topics that want something else, at most 16.
+  std::vector<TopicCompression> compression_of = {};
   // Key, value and headers of one record as encoded; larger is TooLarge.
   std::size_t record_bytes_max = 1'000'000;
   // From acceptance to fate (KIP-91). 0: never expires.

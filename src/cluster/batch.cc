@@ -29,15 +29,20 @@ Batch* Batch::create(Pool& pool, Partition& partition, MonoTime now) noexcept {
 }
 
 void Batch::destroy(Batch* batch, Pool& pool) noexcept {
-  for (Page* page = batch->piece_first_; page != nullptr; page = page->next) {
+  batch->release_pieces(pool);
+  pool.return_pages(batch->completions_.take_pages());
+  pool.return_pages(batch->first_);  // the batch itself goes with it: last
+}
+
+void Batch::release_pieces(Pool& pool) noexcept {
+  for (Page* page = piece_first_; page != nullptr; page = page->next) {
     for (const Piece* piece = pieces_of(pool, page); piece != pieces_of(pool, page) + page->used;
          ++piece) {
       if (piece->owned) (void)pool.release(piece->block, piece->generation, 1);
     }
   }
-  pool.return_pages(batch->completions_.take_pages());
-  pool.return_pages(batch->piece_first_);
-  pool.return_pages(batch->first_);  // the batch itself goes with it: last
+  pool.return_pages(piece_first_);
+  piece_first_ = piece_last_ = nullptr;
 }
 
 // Chains pages until `size` more bytes fit. Returns the page to cut back to (its next) if a later
@@ -100,7 +105,7 @@ bool Batch::append_split(std::span<const std::byte> tail, std::int64_t timestamp
 bool Batch::append_reference(std::span<const std::span<const std::byte>> parts, BlockId block,
                              std::uint32_t generation, std::int64_t timestamp_ms,
                              const Completion& completion, Pool& pool) noexcept {
-  SPILL_DCHECK(!sealed_, "a sealed batch never changes");
+  SPILL_DCHECK(!closed_, "a closed batch takes no record");
   const auto parts_count = static_cast<std::uint32_t>(parts.size());
   if (!ensure_piece_room(parts_count + 1, pool) || !completions_.append(completion, pool))
     return false;
@@ -197,12 +202,52 @@ void Batch::for_each_range(Visit visit) const {
   }
 }
 
+void Batch::copy_records(std::byte* out) const noexcept {
+  for_each_range([&out](const std::byte* data, std::size_t size) {
+    std::memcpy(out, data, size);
+    out += size;
+    return true;
+  });
+}
+
+// The pages that hold records now will hold the packed bytes. Where records lie elsewhere there may
+// be too few.
+bool Batch::replace_records(Codec codec, std::span<const std::byte> packed, Pool& pool) noexcept {
+  SPILL_DCHECK(packed.size() < records_size_, "packing makes a batch smaller");
+  Page* const mark = last_;
+  std::size_t room = kPageBytes - kFirstPageUsed;
+  for (const Page* page = first_->next; page != nullptr; page = page->next) room += kPageBytes;
+  for (Page* end = last_; room < packed.size(); room += kPageBytes, end = end->next) {
+    if ((end->next = pool.take_page()) == nullptr) {
+      pool.return_pages(mark->next);
+      mark->next = nullptr;
+      return false;
+    }
+  }
+  release_pieces(pool);
+  for (Page* page = first_; page != nullptr; page = page->next) page->used = 0;
+  first_->used = kFirstPageUsed;
+  last_ = first_;
+  held_bytes_ = kPageBytes;
+  put(packed.data(), packed.size());
+  pool.return_pages(last_->next);
+  last_->next = nullptr;
+  records_size_ = packed.size();
+  records_crc_ = crc32c(0, packed.data(), packed.size());
+  checked_page_ = last_;
+  checked_ = last_->used;
+  codec_ = codec;
+  closed_ = true;
+  return true;
+}
+
 void Batch::seal(const ProducerIdentity& identity, std::int32_t base_sequence) noexcept {
   checksum_pages();
-  sealed_ = true;
+  closed_ = true;
   identity_ = identity;
   base_sequence_ = base_sequence;
   wire::BatchHeader header;
+  header.attributes = static_cast<std::int16_t>(codec_);
   header.last_offset_delta = static_cast<std::int32_t>(record_count_) - 1;
   header.base_timestamp_ms = base_timestamp_ms_;
   header.max_timestamp_ms = max_timestamp_ms_;

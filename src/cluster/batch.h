@@ -24,6 +24,7 @@
 #include "base/intrusive_list.h"
 #include "cluster/completions.h"
 #include "memory/pool.h"
+#include "spillway/compression.h"
 #include "wire/record_batch.h"
 
 namespace spillway {
@@ -55,7 +56,7 @@ class Batch {
   // Copies a record. False: no page; nothing has changed.
   [[nodiscard]] bool append_copy(std::span<const std::byte> tail, std::int64_t timestamp_ms,
                                  const Completion& completion, Pool& pool) noexcept {
-    SPILL_DCHECK(!sealed_, "a sealed batch never changes");
+    SPILL_DCHECK(!closed_, "a closed batch takes no record");
     if (kPageBytes - last_->used < wire::kRecordPrefixSizeMax + tail.size()) [[unlikely]] {
       return append_split(tail, timestamp_ms, completion, pool);
     }
@@ -98,11 +99,22 @@ class Batch {
     completions_.for_each(pool_, visit);
   }
 
+  // --- packing
+  // False once closed: the records are what will be sent.
+  [[nodiscard]] bool takes_records() const noexcept { return !closed_; }
+  void close() noexcept { closed_ = true; }
+  // The bytes of all records, in wire order, into records_size() bytes.
+  void copy_records(std::byte* out) const noexcept;
+  // Puts `packed`, which must be smaller, in the place of the records, and gives back the memory
+  // that this frees. False: no page; nothing has changed. Closes the batch.
+  [[nodiscard]] bool replace_records(Codec codec, std::span<const std::byte> packed,
+                                     Pool& pool) noexcept;
+  [[nodiscard]] Codec codec() const noexcept { return codec_; }
+
   // First send: writes the header, and from here on the bytes never change (a retry must be
   // identical: KIP-98). The checksum of the records is computed once; a later call with another
   // identity only writes the header again.
   void seal(const ProducerIdentity& identity, std::int32_t base_sequence) noexcept;
-  [[nodiscard]] bool sealed() const noexcept { return sealed_; }
   [[nodiscard]] const ProducerIdentity& identity() const noexcept { return identity_; }
   [[nodiscard]] std::int32_t base_sequence() const noexcept { return base_sequence_; }
 
@@ -147,6 +159,7 @@ class Batch {
   void put_piece(const Piece& piece) noexcept;
   void extend_run(std::size_t size) noexcept;
   void checksum_pages() noexcept;
+  void release_pieces(Pool& pool) noexcept;
   template <typename Visit>
   void for_each_range(Visit visit) const;
 
@@ -166,7 +179,8 @@ class Batch {
   std::uint32_t records_crc_ = 0;
   Page* checked_page_;
   std::uint32_t checked_;
-  bool sealed_ = false;
+  bool closed_ = false;
+  Codec codec_ = Codec::None;
   std::array<std::byte, wire::kBatchHeaderSize> header_;
   Completions completions_;
 };

@@ -34,6 +34,7 @@ Engine::Engine(const Options& options, std::vector<Endpoint> bootstrap, Pool& po
       loads_(std::make_unique<PartitionLoad[]>(options.partitions_max)),
       load_scratch_(std::make_unique<std::uint32_t[]>(options.partitions_max)),
       scratch_(std::make_unique<Scratch>()),
+      packer_(options),
       arena_bytes_(arena_bytes(options)),
       linger_(options.linger) {
   for (std::uint32_t i = 0; i < connections_max(options); ++i) sessions_[i].use(session_memory_[i]);
@@ -75,6 +76,7 @@ std::size_t Engine::memory_bytes(const Options& options) noexcept {
 }
 
 Batch* Engine::fresh_batch(Partition& partition, MonoTime now) noexcept {
+  if (Batch* const full = partition.open_batch()) pack(*full);  // may free the page that is missing
   Batch* const fresh = Batch::create(pool_, partition, now);
   if (fresh == nullptr) return nullptr;
   partition.push_back(*fresh);
@@ -119,6 +121,17 @@ bool Engine::append(const StoredRecord& record, MonoTime now) noexcept {
   }
   if (partition.place == Partition::Place::Idle) reschedule(partition, now);
   return true;
+}
+
+// The batch takes no more records. When it shrinks, so does what it holds: an outage fills the
+// budget with packed batches.
+void Engine::pack(Batch& batch) noexcept {
+  if (!batch.takes_records()) return;
+  const std::size_t records_before = batch.records_size();
+  const std::size_t held_before = batch.held_bytes();
+  packer_.pack(batch, topics_.name(batch.partition->topic), pool_);
+  add(counters_.payload, batch.records_size() - records_before);
+  add(counters_.payload_held_by, batch.held_bytes() - held_before);
 }
 
 void Engine::switch_sticky(std::uint32_t topic) noexcept {

@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "cluster/batch.h"
 #include "cluster/fates.h"
+#include "cluster/packer.h"
 #include "cluster/partition.h"
 #include "cluster/record.h"
 #include "cluster/session.h"
@@ -109,6 +110,7 @@ class Engine final : public TransportEvents {
 
   // engine.cc: records, batches, the schedule
   Partition& choose_partition(const StoredRecord& record) noexcept;
+  void pack(Batch& batch) noexcept;
   void switch_sticky(std::uint32_t topic) noexcept;
   Batch* fresh_batch(Partition& partition, MonoTime now) noexcept;
   Batch* writable_batch(Partition& partition, std::size_t tail_size, MonoTime now) noexcept;
@@ -176,6 +178,7 @@ class Engine final : public TransportEvents {
   std::unique_ptr<PartitionLoad[]> loads_;
   std::unique_ptr<std::uint32_t[]> load_scratch_;
   std::unique_ptr<Scratch> scratch_;
+  Packer packer_;
   LargeBuffer large_;
   std::size_t arena_bytes_ = 0;
   std::size_t next_bootstrap_ = 0;

@@ -86,6 +86,7 @@ std::size_t Engine::choose(Session& session) noexcept {
   std::size_t bytes = 0;
   std::size_t header_bytes = 0;
   while (Partition* partition = session.ready_list.front()) {
+    pack(*partition->head);
     const std::size_t size = partition->head->wire_size();
     header_bytes += 16 + topics_.name(partition->topic).size();
     if (count == kRequestPartitionsMax) break;

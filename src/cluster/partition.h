@@ -64,7 +64,7 @@ struct Partition {
   ListLink<Partition> link;
 
   [[nodiscard]] Batch* open_batch() const noexcept {
-    return tail != nullptr && !tail->sealed() ? tail : nullptr;
+    return tail != nullptr && tail->takes_records() ? tail : nullptr;
   }
   void push_back(Batch& batch) noexcept {
     batch.next = nullptr;

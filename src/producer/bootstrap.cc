@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cluster/session.h"
+#include "wire/compression.h"
 
 namespace spillway {
 namespace {
@@ -93,6 +94,11 @@ Result<void> check_options(const Options& options) {
     return bad("batch_bytes_max: 1 KiB to 64 MiB");
   if (options.record_bytes_max < 64 || options.record_bytes_max > 64 * kMiB)
     return bad("record_bytes_max: 64 bytes to 64 MiB");
+  if (options.compression_of.size() > 16) return bad("compression_of: at most 16 topics");
+  if (auto checked = wire::check_compression(options.compression); !checked) return checked;
+  for (const TopicCompression& each : options.compression_of) {
+    if (auto checked = wire::check_compression(each.compression); !checked) return checked;
+  }
   if (options.topics_max < 1 || options.topics_max > 4096) return bad("topics_max: 1 to 4096");
   if (options.partitions_max < 1 || options.partitions_max > 1'000'000)
     return bad("partitions_max: 1 to 1000000");

@@ -66,6 +66,8 @@ MemoryPlan plan_fixed(const Options& options) {
   add("broker sessions", Engine::memory_bytes(options),
       std::to_string(Engine::connections_max(options)) +
           " sessions of 30 KiB, one large frame, decode arena");
+  if (const std::size_t packing = Packer::memory_bytes(options); packing > 0)
+    add("compression", packing, "scratch for one batch, state of the codecs");
   add("connections", EpollTransport::memory_bytes(transport_options(options)),
       "table of the transport");
   add("I/O thread", kIoStackBytes, "stack");

@@ -1,12 +1,17 @@
 #include "testing/dev_broker/batch_check.h"
 
+#include <vector>
+
+#include "base/units.h"
 #include "wire/batch_reader.h"
+#include "wire/compression.h"
 
 namespace spillway::dev {
 namespace {
 
 constexpr std::size_t kMagicAt = 16;
 constexpr std::size_t kLastOffsetDeltaAt = 23;
+constexpr std::size_t kUnpackedMax = 64 * kMiB;
 
 BatchVerdict refuse(KafkaError error, const char* why) {
   return {error, why, {}};
@@ -27,6 +32,25 @@ const char* producer_fault(const wire::BatchHeader& header) {
   return nullptr;
 }
 
+// What a broker does with a packed batch: unpacks it, so that damage is found before it is stored.
+wire::DecodeError validate(const wire::BatchView& batch) {
+  if (!batch.is_compressed()) return wire::validate_records(batch);
+  const auto codec = static_cast<Codec>(batch.header.attributes & wire::kCompressionMask);
+  if (codec > Codec::Zstd) return {"no such codec"};
+  std::vector<std::byte> records;
+  std::size_t size = 0;
+  for (std::size_t room = 256 * kKiB; size == 0; room *= 4) {
+    if (room > kUnpackedMax) return {"the records cannot be unpacked"};
+    records.resize(room);
+    size = wire::unpack(codec, batch.records, records);
+  }
+  wire::BatchView plain = batch;
+  plain.header.attributes =
+      static_cast<std::int16_t>(plain.header.attributes & ~wire::kCompressionMask);
+  plain.records = std::span(records).first(size);
+  return wire::validate_records(plain);
+}
+
 }  // namespace
 
 BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max) {
@@ -43,7 +67,7 @@ BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_m
   if (records.size() > bytes_max) {
     return refuse(KafkaError::kMessageTooLarge, "the batch is larger than message.max.bytes");
   }
-  const wire::DecodeError invalid = wire::validate_records(batch);
+  const wire::DecodeError invalid = validate(batch);
   if (invalid.what != nullptr) return refuse(KafkaError::kInvalidRecord, invalid.what);
   const char* fault = producer_fault(batch.header);
   if (fault != nullptr) return refuse(KafkaError::kInvalidRecord, fault);

@@ -15,8 +15,7 @@ struct BatchVerdict {
   BatchFacts facts;
 };
 
-// CRC, magic, lengths, counts, offset deltas and producer fields. Records inside a compressed batch
-// are not looked at.
+// CRC, magic, lengths, counts, offset deltas and producer fields, packed records included.
 [[nodiscard]] BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max);
 
 // The record count a batch claims, from two fields of its header, unchecked; 0 if there is no

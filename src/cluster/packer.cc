@@ -1,0 +1,75 @@
+#include "cluster/packer.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace spillway {
+namespace {
+
+// A batch may exceed its limit by the one record that it must take.
+std::size_t input_max(const Options& options) noexcept {
+  return std::max(options.batch_bytes_max, options.record_bytes_max + wire::kRecordPrefixSizeMax);
+}
+
+}  // namespace
+
+Packer::Packer(const Options& options) : options_(options), input_max_(input_max(options)) {
+  for (const Compression& each : distinct(options)) {
+    auto compressor = wire::Compressor::create(each, input_max_);
+    SPILL_CHECK(compressor != nullptr, "there is no memory for the state of a codec");
+    choices_.push_back({each, std::move(compressor)});
+  }
+  if (choices_.empty()) return;
+  input_ = std::make_unique_for_overwrite<std::byte[]>(input_max_);
+  output_ = std::make_unique_for_overwrite<std::byte[]>(wire::packed_size_max(input_max_));
+}
+
+std::vector<Compression> Packer::distinct(const Options& options) {
+  std::vector<Compression> found;
+  const auto take = [&found](const Compression& each) {
+    if (each.codec != Codec::None && std::find(found.begin(), found.end(), each) == found.end())
+      found.push_back(each);
+  };
+  take(options.compression);
+  for (const TopicCompression& each : options.compression_of) take(each.compression);
+  return found;
+}
+
+std::size_t Packer::memory_bytes(const Options& options) {
+  const std::vector<Compression> used = distinct(options);
+  const std::size_t input = input_max(options);
+  std::size_t bytes = used.empty() ? 0 : input + wire::packed_size_max(input);
+  for (const Compression& each : used) bytes += wire::Compressor::memory_bytes(each, input);
+  return bytes;
+}
+
+const Compression& Packer::wanted(std::string_view topic) const noexcept {
+  for (const TopicCompression& each : options_.compression_of) {
+    if (each.topic == topic) return each.compression;
+  }
+  return options_.compression;
+}
+
+Packer::Choice* Packer::find(const Compression& compression) noexcept {
+  for (Choice& each : choices_) {
+    if (each.compression == compression) return &each;
+  }
+  return nullptr;
+}
+
+void Packer::pack(Batch& batch, std::string_view topic, Pool& pool) noexcept {
+  batch.close();
+  if (choices_.empty()) return;
+  const Choice* choice = find(wanted(topic));
+  const std::size_t size = batch.records_size();
+  if (choice == nullptr || size > input_max_) return;
+  batch.copy_records(input_.get());
+  const std::size_t packed =
+      choice->compressor->pack({input_.get(), size}, {output_.get(), wire::packed_size_max(size)});
+  if (packed == 0 || packed >= size) return;
+  // Without a page the records go out as they are.
+  (void)batch.replace_records(choice->compression.codec, {output_.get(), packed}, pool);
+}
+
+}  // namespace spillway
