@@ -22,15 +22,15 @@ struct Tls {
   bool verify_peer = true;
   bool verify_host = true;  // the certificate must name the host that the connection was made to
 
-  std::string ca;  // a file, or a directory with hashed names; empty: the system's
+  std::string ca = {};  // a file, or a directory with hashed names; empty: the system's
   // The client's chain and key, for brokers that ask. Both or none.
-  std::string certificate;
-  std::string key;
-  std::string key_password;
+  std::string certificate = {};
+  std::string key = {};
+  std::string key_password = {};
 
   TlsVersion version_min = TlsVersion::V1_2;
-  std::string ciphers;        // of TLS 1.2, OpenSSL's syntax; empty: OpenSSL's default
-  std::string cipher_suites;  // of TLS 1.3
+  std::string ciphers = {};        // of TLS 1.2, OpenSSL's syntax; empty: OpenSSL's default
+  std::string cipher_suites = {};  // of TLS 1.3
 };
 
 enum class SaslMechanism : std::uint8_t { Plain, ScramSha256, ScramSha512, OAuthBearer, Gssapi };

@@ -27,6 +27,7 @@ enum class CloseCause : std::uint8_t {
   ConnectFailed,  // refused, unreachable or timed out on every address
   PeerClosed,     // orderly end by the broker
   Reset,          // any other socket error
+  TlsFailed,      // no handshake, no trust, or a broken stream: the detail says which
 };
 
 // Called from Transport::poll only, on the polling thread.
