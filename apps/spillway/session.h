@@ -107,7 +107,7 @@ class Session {
   std::optional<Producer> producer_;
   Topic topic_;
   std::unique_ptr<Progress> progress_;
-  std::array<std::atomic<std::uint64_t>, 16> refused_{};  // by ErrorCode; relaxed: only counted
+  std::array<std::atomic<std::uint64_t>, 17> refused_{};  // by ErrorCode; relaxed: only counted
   std::mutex mutex_;
   std::optional<Error> end_cause_;  // guarded by mutex_ while sending
   Clock::time_point start_;

@@ -30,14 +30,15 @@ enum class ErrorCode : std::uint8_t {
   UnknownTopic,   // the cluster says that the topic does not exist, or the handle is foreign
   TopicPending,   // the cluster has not described the topic yet; Block waits for it
   // Other calls.
-  TimedOut,         // the deadline passed
-  InvalidArgument,  // the detail names the argument
-  InvalidOption,    // the detail names the option
-  BudgetTooSmall,   // Options::memory_max: the detail names the smallest that works
-  TooManyTopics,    // Options::topics_max or partitions_max
-  Unreachable,      // no bootstrap address answered as a Kafka broker
-  Rejected,         // the cluster refused the record for good: the detail names its error
-  System,           // the operating system refused memory, a thread or a descriptor
+  TimedOut,              // the deadline passed
+  InvalidArgument,       // the detail names the argument
+  InvalidOption,         // the detail names the option
+  BudgetTooSmall,        // Options::memory_max: the detail names the smallest that works
+  TooManyTopics,         // Options::topics_max or partitions_max
+  Unreachable,           // no bootstrap address answered as a Kafka broker
+  AuthenticationFailed,  // no broker, and the last one refused Options::sasl: the detail says which
+  Rejected,              // the cluster refused the record for good: the detail names its error
+  System,                // the operating system refused memory, a thread or a descriptor
 };
 
 [[nodiscard]] Action action_of(ErrorCode code) noexcept;

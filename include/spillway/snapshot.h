@@ -53,9 +53,11 @@ struct Snapshot {
   std::uint64_t batch_bytes_sent = 0;
   std::uint64_t requests_in_flight = 0;
   std::uint64_t brokers_connected = 0;
-  std::uint64_t throttled_ms = 0;  // time that brokers asked us to stay silent (KIP-219)
-  std::uint64_t epoch_bumps = 0;   // KIP-360
-  std::uint64_t wakes = 0;         // times that a send had to wake the I/O thread
+  std::uint64_t throttled_ms = 0;     // time that brokers asked us to stay silent (KIP-219)
+  std::uint64_t epoch_bumps = 0;      // KIP-360
+  std::uint64_t authentications = 0;  // SASL, re-authentications (KIP-368) included
+  std::uint64_t authentications_failed = 0;
+  std::uint64_t wakes = 0;  // times that a send had to wake the I/O thread
 };
 
 }  // namespace spillway

@@ -26,6 +26,7 @@ Engine::Engine(const Options& options, std::vector<Endpoint> bootstrap, Pool& po
       transport_(transport),
       fates_(fates),
       topics_(topics),
+      sasl_(options.sasl ? std::make_unique<SaslCredentials>(*options.sasl) : nullptr),
       random_(static_cast<std::uint64_t>(transport.now().time_since_epoch().count())),
       sessions_(std::make_unique<Session[]>(connections_max(options))),
       session_memory_(std::make_unique_for_overwrite<Session::Memory[]>(connections_max(options))),
@@ -44,7 +45,8 @@ Engine::Engine(const Options& options, std::vector<Endpoint> bootstrap, Pool& po
 std::size_t Engine::memory_bytes(const Options& options) noexcept {
   return connections_max(options) * (sizeof(Session) + sizeof(Session::Memory)) + kLargeFrameBytes +
          arena_bytes(options) +
-         options.partitions_max * (sizeof(PartitionLoad) + sizeof(std::uint32_t)) + sizeof(Scratch);
+         options.partitions_max * (sizeof(PartitionLoad) + sizeof(std::uint32_t)) +
+         sizeof(Scratch) + (options.sasl ? sizeof(SaslCredentials) : 0);
 }
 
 [[gnu::always_inline]] inline Partition& Engine::choose_partition(
@@ -226,6 +228,7 @@ void Engine::work(MonoTime now) {
   expire(now);
   release_parked(now);
   release_lingering(now);
+  renew_logins(now);
   connect_where_needed(now);
   ask_cluster(now);
   send_ready(now);
@@ -289,6 +292,7 @@ MonoTime Engine::deadline(MonoTime now) const noexcept {
     if (session.state() == Session::State::Down && session.retry_at > now)
       due = std::min(due, session.retry_at);
     if (session.silent_until > now) due = std::min(due, session.silent_until);
+    if (session.is_ready()) due = std::min(due, session.reauthenticate_at);
   }
   return due;
 }

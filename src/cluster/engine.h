@@ -20,6 +20,7 @@
 #include "cluster/packer.h"
 #include "cluster/partition.h"
 #include "cluster/record.h"
+#include "cluster/sasl.h"
 #include "cluster/session.h"
 #include "cluster/topics.h"
 #include "net/transport.h"
@@ -39,6 +40,8 @@ struct EngineCounters {
   std::atomic<std::uint64_t> brokers_connected{0};
   std::atomic<std::uint64_t> throttled_ms{0};
   std::atomic<std::uint64_t> epoch_bumps{0};
+  std::atomic<std::uint64_t> authentications{0};
+  std::atomic<std::uint64_t> authentications_failed{0};
   std::atomic<std::uint64_t> payload{0};
   std::atomic<std::uint64_t> payload_held_by{0};
 };
@@ -90,8 +93,13 @@ class Engine final : public TransportEvents {
   [[nodiscard]] std::uint64_t newest_batch() const noexcept { return batches_made_; }
 
   [[nodiscard]] const EngineCounters& counters() const noexcept { return counters_; }
-  // Why no broker answers, for a person. Any thread.
-  [[nodiscard]] std::string last_trouble() const EXCLUDES(trouble_mutex_);
+  // Why no broker answers, for a person: Unreachable or AuthenticationFailed. Empty: nothing was
+  // wrong yet. Any thread.
+  struct Trouble {
+    ErrorCode code = ErrorCode::Unreachable;
+    std::string sentence;
+  };
+  [[nodiscard]] Trouble last_trouble() const EXCLUDES(trouble_mutex_);
 
   void on_connected(ConnectionId id) override;
   void on_readable(ConnectionId id) override;
@@ -135,9 +143,7 @@ class Engine final : public TransportEvents {
   void ask_cluster(MonoTime now);
   void ask_metadata(Session& session, MonoTime now);
   void ask_identity(Session& session, MonoTime now);
-  void ask_versions(Session& session, std::int16_t version);
   bool on_frame(Session& session, std::span<const std::byte> frame);
-  bool on_versions(Session& session, const InFlight& request, std::span<const std::byte> frame);
   bool on_metadata(const InFlight& request, std::span<const std::byte> frame);
   bool on_identity(const InFlight& request, std::span<const std::byte> frame);
   void apply_brokers(const wire::MetadataResponse& response);
@@ -145,6 +151,19 @@ class Engine final : public TransportEvents {
   void set_leader(Partition& partition, std::int32_t node_id, std::int32_t epoch);
   Session* broker(std::int32_t node_id) noexcept;
   void trouble(const Session& session, std::string_view why) EXCLUDES(trouble_mutex_);
+
+  // engine_login.cc: from a connection to a broker that takes requests
+  void ask_versions(Session& session, std::int16_t version);
+  bool on_versions(Session& session, const InFlight& request, std::span<const std::byte> frame);
+  void established(Session& session);
+  void log_in(Session& session, MonoTime now);
+  bool on_handshake(Session& session, const InFlight& request, std::span<const std::byte> frame);
+  bool on_authenticate(Session& session, const InFlight& request, std::span<const std::byte> frame);
+  void take_step(Session& session, SaslExchange::Step step, const SaslMessage& message,
+                 const std::string& why);
+  void logged_in(Session& session, MonoTime asked, std::int64_t lifetime_ms);
+  void refuse_login(Session& session, const std::string& why) EXCLUDES(trouble_mutex_);
+  void renew_logins(MonoTime now);
 
   // engine_produce.cc: produce requests and what comes of them
   void send_ready(MonoTime now) noexcept;
@@ -169,6 +188,7 @@ class Engine final : public TransportEvents {
   Transport& transport_;
   Fates& fates_;
   Topics& topics_;
+  const std::unique_ptr<SaslCredentials> sasl_;  // null: brokers do not ask who we are
   Random random_;
 
   std::unique_ptr<Session[]> sessions_;  // one a broker, and the last one for bootstrap addresses
@@ -203,7 +223,7 @@ class Engine final : public TransportEvents {
 
   EngineCounters counters_;
   mutable Mutex trouble_mutex_;
-  std::string trouble_ GUARDED_BY(trouble_mutex_);
+  Trouble trouble_ GUARDED_BY(trouble_mutex_);
 };
 
 }  // namespace spillway

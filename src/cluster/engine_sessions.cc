@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/check.h"
+#include "cluster/answer.h"
 #include "cluster/backoff.h"
 #include "cluster/engine.h"
 #include "spillway/version.h"
@@ -15,15 +16,6 @@ namespace spillway {
 namespace {
 
 using wire::ApiKey;
-
-template <typename Response>
-bool decode_answer(const InFlight& request, std::span<const std::byte> frame, wire::Arena& arena,
-                   Response& response) {
-  wire::Reader in(frame);
-  wire::ResponseHeader header;
-  header.decode(in, arena, wire::header_version_response(request.api, request.version));
-  return response.decode(in, arena, request.version);
-}
 
 }  // namespace
 
@@ -60,13 +52,13 @@ void Engine::connect_where_needed(MonoTime now) {
     if (session.state() == Session::State::Down && !session.ready_list.empty() &&
         now >= session.retry_at)
       connect(session, now);
-    any_up |= session.is_ready();
+    any_up |= session.is_up();
   }
   Session& seed = sessions_[options_.brokers_max];
   const bool needed =
       metadata_wanted_ || metadata_asked_ || (options_.idempotence && identity_.id < 0);
   if (seed.state() != Session::State::Down) {
-    if (any_up && !seed.any_in_flight() && seed.is_ready()) close_session(seed, nullptr);
+    if (any_up && !seed.any_in_flight() && seed.is_up()) close_session(seed, nullptr);
     return;
   }
   if (!needed || any_up || now < seed.retry_at) return;
@@ -80,15 +72,6 @@ void Engine::on_connected(ConnectionId id) {
   if (session == nullptr) return;
   session->connected();
   ask_versions(*session, wire::ApiVersionsRequest::kVersionMax);
-}
-
-void Engine::ask_versions(Session& session, std::int16_t version) {
-  wire::ApiVersionsRequest request;
-  request.client_software_name = "spillway";
-  request.client_software_version = kVersion;
-  SPILL_CHECK(session.start(request, version, options_.client_id, transport_.now()),
-              "a fixed request fits");
-  (void)session.flush(transport_);
 }
 
 void Engine::on_writable(ConnectionId id) {
@@ -119,10 +102,18 @@ bool Engine::on_frame(Session& session, std::span<const std::byte> frame) {
   if (session.sending() && session.in_flight() == 1) return false;
   const InFlight request = session.pop_oldest();
   switch (request.api) {
-    case ApiKey::kProduce:
-      return on_produce(session, request, frame);
     case ApiKey::kApiVersions:
       return on_versions(session, request, frame);
+    case ApiKey::kSaslHandshake:
+      return on_handshake(session, request, frame);
+    case ApiKey::kSaslAuthenticate:
+      return on_authenticate(session, request, frame);
+    default:
+      session.answers = true;
+  }
+  switch (request.api) {
+    case ApiKey::kProduce:
+      return on_produce(session, request, frame);
     case ApiKey::kMetadata:
       return on_metadata(request, frame);
     case ApiKey::kInitProducerId:
@@ -132,38 +123,15 @@ bool Engine::on_frame(Session& session, std::span<const std::byte> frame) {
   }
 }
 
-bool Engine::on_versions(Session& session, const InFlight& request,
-                         std::span<const std::byte> frame) {
-  wire::Arena arena({arena_memory_.get(), arena_bytes_});
-  wire::ApiVersionsResponse response;
-  // A broker that does not speak our version answers in version 0 (KIP-35).
-  InFlight as_answered = request;
-  wire::Reader peek(frame.subspan(4));
-  const auto error = static_cast<wire::ErrorCode>(peek.integer<std::int16_t>());
-  if (error == wire::ErrorCode::kUnsupportedVersion && request.version > 0) {
-    ask_versions(session, request.version > 3 ? 3 : 0);
-    return true;
-  }
-  if (!decode_answer(as_answered, frame, arena, response)) return false;
-  session.learn(response);
-  if (session.version(ApiKey::kProduce) < 0 || session.version(ApiKey::kMetadata) < 0 ||
-      (options_.idempotence && session.version(ApiKey::kInitProducerId) < 0)) {
-    close_session(session,
-                  "it speaks no version of Produce, Metadata or InitProducerId that we speak");
-    return true;
-  }
-  session.ready();
-  session.failures = 0;
-  add(counters_.brokers_connected, 1);
-  char text[320];
-  std::snprintf(text, sizeof(text), "connected to broker %s:%u", session.endpoint.host.c_str(),
-                session.endpoint.port);
-  fates_.event(Severity::Info, text);
-  return true;
-}
-
-void Engine::on_closed(ConnectionId id, CloseCause /*cause*/, const char* detail) {
-  if (Session* session = session_of(id)) lost(*session, detail);
+void Engine::on_closed(ConnectionId id, CloseCause cause, const char* detail) {
+  Session* session = session_of(id);
+  if (session == nullptr) return;
+  const bool by_peer = cause == CloseCause::PeerClosed || cause == CloseCause::Reset;
+  if (!by_peer || !session->is_ready() || session->answers || sasl_ != nullptr)
+    return lost(*session, detail);
+  lost(*session, (std::string(detail) +
+                  " at our first request: if this listener expects SASL, set Options::sasl")
+                     .c_str());
 }
 
 void Engine::close_session(Session& session, const char* why) {
@@ -177,7 +145,7 @@ void Engine::close_session(Session& session, const char* why) {
 void Engine::lost(Session& session, const char* why) {
   const MonoTime now = transport_.now();
   if (why != nullptr) trouble(session, why);
-  if (session.is_ready()) add(counters_.brokers_connected, std::uint64_t{0} - 1);
+  if (session.is_up()) add(counters_.brokers_connected, std::uint64_t{0} - 1);
   take_back(session, now);
   session.down();
   if (large_.owner == &session) large_.owner = nullptr;
@@ -353,7 +321,7 @@ bool Engine::on_identity(const InFlight& request, std::span<const std::byte> fra
     std::snprintf(text, sizeof(text), "no producer id: %s (%s)", info.name, info.meaning);
     fates_.event(Severity::Warning, text);
     MutexLock lock(trouble_mutex_);
-    trouble_ = text;
+    trouble_ = {ErrorCode::Unreachable, text};
     return true;
   }
   identity_ = {response.producer_id, response.producer_epoch};
@@ -369,10 +337,10 @@ void Engine::trouble(const Session& session, std::string_view why) {
   }
   fates_.event(Severity::Warning, sentence);
   MutexLock lock(trouble_mutex_);
-  trouble_ = std::move(sentence);
+  trouble_ = {ErrorCode::Unreachable, std::move(sentence)};
 }
 
-std::string Engine::last_trouble() const {
+Engine::Trouble Engine::last_trouble() const {
   MutexLock lock(trouble_mutex_);
   return trouble_;
 }

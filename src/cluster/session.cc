@@ -1,5 +1,7 @@
 #include "cluster/session.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -29,7 +31,9 @@ void Session::connecting(ConnectionId id) noexcept {
   state_ = State::Connecting;
   connection_ = id;
   versions_.fill(-1);
-  frame_size_ = 0;
+  end_frame();
+  answers = false;
+  reauthenticate_at = login_ends = kNever;
   filled_ = consumed_ = 0;
   into_ = memory_->receive;
 }
@@ -39,7 +43,14 @@ void Session::down() noexcept {
               "requests in flight are taken back before the connection is forgotten");
   state_ = State::Down;
   connection_ = ConnectionId{};
+  end_frame();
+  sasl.forget();
+}
+
+void Session::end_frame() noexcept {
   frame_size_ = 0;
+  if (holds_secret_) OPENSSL_cleanse(memory_->send.data(), buffer_size_);
+  holds_secret_ = false;
 }
 
 void Session::learn(const wire::ApiVersionsResponse& response) noexcept {
@@ -76,7 +87,7 @@ bool Session::flush(Transport& transport) noexcept {
     for (std::size_t i = 0; i < count; ++i) offered += pieces[i].iov_len;
     const std::size_t taken = transport.write(connection_, {pieces.data(), count});
     written_ += taken;
-    if (written_ == frame_size_) frame_size_ = 0;
+    if (written_ == frame_size_) end_frame();
     if (taken < offered) return false;
   }
   return true;

@@ -2,7 +2,9 @@
 // requests. It knows nothing of what the answers mean: that is the engine's.
 //
 //   Down --connect--> Connecting --connected--> Negotiating --ApiVersions answered--> Ready
-//    ^-------------------- closed, timed out, or it speaks nonsense ----------------------|
+//    ^                                               |                               |   ^
+//    |                                               +--with SASL--> Authenticating -+   |
+//    +---- from anywhere: closed, timed out, nonsense         Reauthenticating <---------+ KIP-368
 //
 // Bounds: one outgoing frame at a time, kInFlightMax requests without an answer, a frame of at most
 // the large buffer. I/O thread only.
@@ -15,6 +17,7 @@
 #include "base/clock.h"
 #include "cluster/batch.h"
 #include "cluster/partition.h"
+#include "cluster/sasl.h"
 #include "net/transport.h"
 #include "wire/frame.h"
 
@@ -38,7 +41,14 @@ struct LargeBuffer {
 
 class Session {
  public:
-  enum class State : std::uint8_t { Down, Connecting, Negotiating, Ready };
+  enum class State : std::uint8_t {
+    Down,
+    Connecting,
+    Negotiating,
+    Authenticating,
+    Ready,
+    Reauthenticating,  // what is in flight is waited for, nothing new goes out
+  };
   static constexpr std::size_t kInFlightMax = 16;
   static constexpr std::size_t kSplicesMax = 256;
   static constexpr std::size_t kReceiveBytes = 16 * kKiB;
@@ -55,11 +65,16 @@ class Session {
   // --- connection
   void connecting(ConnectionId id) noexcept;
   void connected() noexcept { state_ = State::Negotiating; }
+  void authenticating() noexcept {
+    state_ = is_up() ? State::Reauthenticating : State::Authenticating;
+  }
   void ready() noexcept { state_ = State::Ready; }
   // Forgets the connection. The caller has taken the requests in flight.
   void down() noexcept;
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] bool is_ready() const noexcept { return state_ == State::Ready; }
+  // Was ready, and will be again unless the connection is lost.
+  [[nodiscard]] bool is_up() const noexcept { return state_ >= State::Ready; }
   [[nodiscard]] ConnectionId connection() const noexcept { return connection_; }
 
   // --- versions
@@ -88,6 +103,8 @@ class Session {
     return true;
   }
   [[nodiscard]] InFlight& newest() noexcept { return at(in_flight_count_ - 1); }
+  // The frame in the buffer holds a secret: it is wiped when it is out or never will be.
+  void wipe_after_send() noexcept { holds_secret_ = true; }
   // Offers what is left of the frame to the connection. True: the frame is out.
   bool flush(Transport& transport) noexcept;
   [[nodiscard]] bool sending() const noexcept { return frame_size_ != 0; }
@@ -109,6 +126,10 @@ class Session {
   MonoTime retry_at{};
   MonoTime silent_until{};  // KIP-219
   std::uint16_t failures = 0;
+  bool answers = false;  // it has answered a request that is not about logging in
+  SaslExchange sasl;
+  MonoTime reauthenticate_at = kNever;
+  MonoTime login_ends = kNever;  // behind it the broker hangs up on any other request
 
  private:
   InFlight& at(std::size_t index) noexcept {
@@ -116,6 +137,7 @@ class Session {
   }
   void register_request(wire::ApiKey api, std::int16_t version, MonoTime now) noexcept;
   [[nodiscard]] std::size_t gather(std::span<iovec> out) const noexcept;
+  void end_frame() noexcept;
   void drop_consumed() noexcept;
   Read look(LargeBuffer& large, std::span<const std::byte>& frame, const char*& why) noexcept;
   Read judge_size(std::size_t size, LargeBuffer& large, const char*& why) noexcept;
@@ -131,6 +153,7 @@ class Session {
   std::size_t buffer_size_ = 0;  // of it in memory_->send
   std::size_t splice_count_ = 0;
   std::size_t written_ = 0;
+  bool holds_secret_ = false;
   std::int32_t next_correlation_ = 1;
 
   std::array<InFlight, kInFlightMax> requests_;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string>
 
+#include "cluster/sasl.h"
 #include "cluster/session.h"
 #include "wire/compression.h"
 
@@ -98,6 +99,9 @@ Result<void> check_options(const Options& options) {
   if (auto checked = wire::check_compression(options.compression); !checked) return checked;
   for (const TopicCompression& each : options.compression_of) {
     if (auto checked = wire::check_compression(each.compression); !checked) return checked;
+  }
+  if (options.sasl) {
+    if (auto checked = check_sasl(*options.sasl); !checked) return checked;
   }
   if (options.topics_max < 1 || options.topics_max > 4096) return bad("topics_max: 1 to 4096");
   if (options.partitions_max < 1 || options.partitions_max > 1'000'000)

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "cluster/sasl_text.h"
 
 namespace spillway {
 namespace {
@@ -33,7 +34,9 @@ Core::Core(const Options& options, MemoryPlan plan, std::vector<Endpoint> bootst
       fates_(options_.observer),
       transport_(std::move(transport)),
       engine_(options_, std::move(bootstrap), pool_, *transport_, fates_, topics_),
-      level_(options_.water_levels) {}
+      level_(options_.water_levels) {
+  if (options_.sasl) wipe(options_.sasl->password);  // the engine has it
+}
 
 Core::~Core() {
   if (running_) (void)close(std::chrono::milliseconds(0));
@@ -70,10 +73,10 @@ Result<Topic> Core::topic(std::string_view name, std::chrono::milliseconds deadl
     if (deadline.count() == 0) return Topic(*id);
     if (closed_.load(std::memory_order_relaxed)) return ErrorCode::Closed;
     if (patience.next(topics_.changed())) continue;
-    const std::string trouble = engine_.last_trouble();
+    const Engine::Trouble trouble = engine_.last_trouble();
     if (engine_.counters().brokers_connected.load(std::memory_order_relaxed) == 0) {
-      return Error(ErrorCode::Unreachable,
-                   trouble.empty() ? "no bootstrap address answered in time" : trouble);
+      return Error(trouble.code, trouble.sentence.empty() ? "no bootstrap address answered in time"
+                                                          : trouble.sentence);
     }
     return Error(ErrorCode::TimedOut,
                  "the cluster did not describe topic '" + std::string(name) + "' in time");
@@ -190,6 +193,8 @@ Snapshot Core::snapshot() const {
   snapshot.brokers_connected = get(counters.brokers_connected);
   snapshot.throttled_ms = get(counters.throttled_ms);
   snapshot.epoch_bumps = get(counters.epoch_bumps);
+  snapshot.authentications = get(counters.authentications);
+  snapshot.authentications_failed = get(counters.authentications_failed);
   snapshot.wakes = wakes_.load(std::memory_order_relaxed);
   return snapshot;
 }

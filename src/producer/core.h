@@ -89,7 +89,7 @@ class Core {
   void rest(std::size_t popped, MonoTime now) noexcept;
   void io_close() noexcept;
 
-  const Options options_;
+  Options options_;  // constant, but for the secrets that the constructor takes out
   const MemoryPlan plan_;
   Pool pool_;
   std::unique_ptr<std::byte[]> ring_memory_;

@@ -14,7 +14,7 @@ struct Word {
   Action action;
 };
 
-constexpr std::array<Word, 17> kWords{{
+constexpr std::array<Word, 18> kWords{{
     {"Ok", "success", Action::Retry},
     {"Full", "no room: the producer holds as much as it may", Action::BackOff},
     {"Busy", "another thread is in the middle of the same place: try again", Action::Retry},
@@ -29,6 +29,7 @@ constexpr std::array<Word, 17> kWords{{
     {"BudgetTooSmall", "Options::memory_max is too small", Action::Fix},
     {"TooManyTopics", "the fixed table of topics is full", Action::Fix},
     {"Unreachable", "no bootstrap address answered as a Kafka broker", Action::BackOff},
+    {"AuthenticationFailed", "the brokers refuse Options::sasl", Action::Fix},
     {"Rejected", "the cluster refused the record", Action::Fix},
     {"System", "the operating system refused", Action::Fatal},
     {"?", "?", Action::Fatal},

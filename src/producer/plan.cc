@@ -14,6 +14,8 @@ namespace {
 
 // c-ares, names, sentences of errors: control path, bounded by small constants of theirs.
 constexpr std::size_t kHeapAllowance = 128 * kKiB;
+// Measured: 165 KB after the first SCRAM exchange, and no more after the next ones.
+constexpr std::size_t kOpenSslBytes = 192 * kKiB;
 constexpr std::size_t kPageReserveMin = 64 * kPageBytes;
 constexpr std::uint32_t kSlotsMin = 256;  // unless Options::ring_slots says less
 
@@ -68,6 +70,7 @@ MemoryPlan plan_fixed(const Options& options) {
           " sessions of 30 KiB, one large frame, decode arena");
   if (const std::size_t packing = Packer::memory_bytes(options); packing > 0)
     add("compression", packing, "scratch for one batch, state of the codecs");
+  if (options.sasl) add("authentication", kOpenSslBytes, "what OpenSSL keeps for its hashes");
   add("connections", EpollTransport::memory_bytes(transport_options(options)),
       "table of the transport");
   add("I/O thread", kIoStackBytes, "stack");
