@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "apps/spillway/config_command.h"
 #include "apps/spillway/console.h"
 #include "apps/spillway/histogram.h"
 #include "apps/spillway/pacer.h"
@@ -236,6 +237,8 @@ Command add_bench_command(CLI::App& root) {
                 "by --rate");
   add_producer_flags(*app, flags->session.producer);
   add_report_flags(*app, flags->session);
+  add_config_flags(*app, flags->session.producer,
+                   [app, flags] { require_target(*app, flags->session); });
   return {app, [flags] {
             flags->latency = flags->latency || flags->rate > 0;
             return BenchRun(*flags).run();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "apps/spillway/config_command.h"
 #include "apps/spillway/console.h"
 #include "apps/spillway/pacer.h"
 #include "apps/spillway/payload.h"
@@ -191,6 +192,7 @@ Command add_demo_command(CLI::App& root) {
       ->default_str("16MiB");
   add_when_full(*app, options.when_full, "drop-oldest");
   add_report_flags(*app, flags->session);
+  add_config_flags(*app, options);
   return {app, [flags] { return DemoRun(*flags).run(); }};
 }
 

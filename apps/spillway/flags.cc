@@ -127,10 +127,15 @@ CLI::Option* add_count(CLI::App& app, const std::string& name, std::uint64_t& va
 
 void add_target_flags(CLI::App& app, SessionOptions& options) {
   app.add_option("--bootstrap", options.producer.bootstrap,
-                 "Kafka brokers to start from, tried in turn")
-      ->type_name("HOST:PORT[,HOST:PORT]")
-      ->required();
-  app.add_option("--topic", options.topic, "where the records go")->type_name("TOPIC")->required();
+                 "Kafka brokers to start from, tried in turn; needed, here or in --config")
+      ->type_name("HOST:PORT[,HOST:PORT]");
+  app.add_option("--topic", options.topic, "where the records go; needed")->type_name("TOPIC");
+}
+
+void require_target(const CLI::App& app, const SessionOptions& options) {
+  const bool brokers = app.count("--bootstrap") > 0 || !options.producer.bootstrap.empty();
+  if (!brokers) throw CLI::RequiredError("--bootstrap");
+  if (app.count("--topic") == 0) throw CLI::RequiredError("--topic");
 }
 
 void add_producer_flags(CLI::App& app, Options& options) {

@@ -27,8 +27,10 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::m
 CLI::Option* add_count(CLI::App& app, const std::string& name, std::uint64_t& value,
                        std::uint64_t limit, const std::string& help);
 
-// --bootstrap and --topic.
+// --bootstrap and --topic. A file of settings may name the brokers too, so what is missing is known
+// only when everything has been read: then require_target ends the parse.
 void add_target_flags(CLI::App& app, SessionOptions& options);
+void require_target(const CLI::App& app, const SessionOptions& options);
 // --memory --when-full --block-deadline --acks --compression --linger --delivery-timeout.
 void add_producer_flags(CLI::App& app, Options& options);
 // --ledger --progress.

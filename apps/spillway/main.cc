@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "apps/spillway/bench_command.h"
+#include "apps/spillway/config_command.h"
 #include "apps/spillway/demo_command.h"
 #include "apps/spillway/dev_broker_command.h"
 #include "apps/spillway/produce_command.h"
@@ -57,7 +58,8 @@ int run(int argc, char** argv) {
   CLI::App root("The Kafka producer that cannot run out of memory.", "spillway");
   root.require_subcommand(1);
   const std::vector<Command> commands{add_produce_command(root), add_bench_command(root),
-                                      add_demo_command(root), add_dev_broker_command(root)};
+                                      add_demo_command(root), add_config_command(root),
+                                      add_dev_broker_command(root)};
   if (argc > 1 && is_unknown_command(commands, argv[1])) {
     std::fprintf(stderr, "spillway: there is no command '%s': choose one of %s.\n", argv[1],
                  list_of(commands).c_str());

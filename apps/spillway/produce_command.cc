@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "apps/spillway/config_command.h"
 #include "apps/spillway/console.h"
 #include "apps/spillway/line_reader.h"
 #include "apps/spillway/pacer.h"
@@ -183,6 +184,8 @@ Command add_produce_command(CLI::App& root) {
       ->type_name("N")
       ->default_str("0, no limit");
   add_report_flags(*app, flags->session);
+  add_config_flags(*app, flags->session.producer,
+                   [app, flags] { require_target(*app, flags->session); });
   return {app, [flags] { return ProduceRun(*flags).run(); }};
 }
 
