@@ -16,6 +16,14 @@
 namespace spillway {
 namespace {
 
+class AtWork {
+ public:
+  AtWork() { peer_at_work = true; }
+  ~AtWork() { peer_at_work = false; }
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+};
+
 constexpr const char* kCheck = "OpenSSL makes what a test asks for";
 
 template <typename Write>
@@ -70,6 +78,8 @@ void add_extension(X509* certificate, int nid, const std::string& value) {
 }
 
 }  // namespace
+
+bool peer_at_work = false;
 
 Folder::Folder() {
   std::string name = std::filesystem::temp_directory_path() / "spillway-tls.XXXXXX";
@@ -149,8 +159,9 @@ std::shared_ptr<SSL_CTX> listener_context(const PeerSettings& settings) {
   return context;
 }
 
-TlsPeer::TlsPeer(const std::shared_ptr<SSL_CTX>& context)
-    : context_(context), ssl_(SSL_new(context.get())) {
+TlsPeer::TlsPeer(const std::shared_ptr<SSL_CTX>& context) : context_(context) {
+  const AtWork now;
+  ssl_ = SSL_new(context.get());
   SSL_set_bio(ssl_, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   SSL_set_mode(ssl_, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_set_accept_state(ssl_);
@@ -162,16 +173,19 @@ TlsPeer::~TlsPeer() {
 }
 
 void TlsPeer::feed(const std::string& bytes) {
+  const AtWork now;
   BIO_write(SSL_get_rbio(ssl_), bytes.data(), static_cast<int>(bytes.size()));
   work();
 }
 
 void TlsPeer::send(const std::string& data) {
+  const AtWork now;
   to_send_ += data;
   work();
 }
 
 void TlsPeer::end() {
+  const AtWork now;
   SSL_shutdown(ssl_);
   work();
 }

@@ -77,6 +77,9 @@ struct PeerSettings {
 // The context of a listener: tickets of one connection are good for the next.
 std::shared_ptr<SSL_CTX> listener_context(const PeerSettings& settings);
 
+// True while the broker's end works: what it allocates is not the client's.
+extern bool peer_at_work;
+
 // The broker's end of one connection.
 class TlsPeer {
  public:
