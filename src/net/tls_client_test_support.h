@@ -39,8 +39,8 @@ class TlsTest : public ::testing::Test, public TransportEvents {
  protected:
   TlsTest() {
     folder_.write("ca.pem", authority().certificate());
-    options_.tls.ca = folder_.path("ca.pem");
-    options_.connections_max = 16;
+    tls_.ca = folder_.path("ca.pem");
+    limits_.connections_max = 16;
   }
 
   // Every connection from now on meets a listener with these settings.
@@ -51,7 +51,7 @@ class TlsTest : public ::testing::Test, public TransportEvents {
   }
   void listen() { listen({.identity = authority().issue({})}); }
   void open() {
-    auto opened = TlsTransport::open(std::move(owned_), options_);
+    auto opened = TlsTransport::open(std::move(owned_), tls_, limits_);
     ASSERT_TRUE(opened) << opened.error().message();
     transport_ = std::move(*opened);
   }
@@ -114,7 +114,8 @@ class TlsTest : public ::testing::Test, public TransportEvents {
   }
 
   Folder folder_;
-  TlsTransport::Options options_;
+  Tls tls_;
+  TlsTransport::Limits limits_;
   std::unique_ptr<FakeInner> owned_ = std::make_unique<FakeInner>();
   FakeInner* inner_ = owned_.get();
   std::unique_ptr<TlsTransport> transport_;

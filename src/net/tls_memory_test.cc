@@ -97,10 +97,10 @@ class TlsMemory : public TlsTest {
 
 TEST_F(TlsMemory, AConnectionHoldsNoMoreThanThePlanSays) {
   ASSERT_TRUE(counting);
-  options_.connections_max = 0;
-  const std::size_t none = TlsTransport::memory_bytes(options_);
-  options_.connections_max = 16;
-  const std::size_t planned = (TlsTransport::memory_bytes(options_) - none) / 16;
+  limits_.connections_max = 0;
+  const std::size_t none = TlsTransport::memory_bytes(tls_, limits_);
+  limits_.connections_max = 16;
+  const std::size_t planned = (TlsTransport::memory_bytes(tls_, limits_) - none) / 16;
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     for (const int names : {0, 100, 400}) {
       const Identity identity = authority().issue(addresses(large(names)));
@@ -119,11 +119,11 @@ TEST_F(TlsMemory, FilesOfAuthoritiesHoldNoMoreThanThePlanSays) {
   for (int i = 0; i < 200; ++i) bundle += Authority("Authority " + std::to_string(i)).certificate();
   folder_.write("ca.pem", bundle);
   const std::size_t before = heap.live;
-  const auto context = TlsContext::open(options_.tls);
+  const auto context = TlsContext::open(tls_);
   ASSERT_TRUE(context);
   std::printf("%zu bytes of PEM: %zu\n", bundle.size(), heap.live - before);
   EXPECT_GT(heap.live - before, bundle.size());
-  EXPECT_LE(heap.live - before, TlsContext::memory_bytes(options_.tls) / 2);
+  EXPECT_LE(heap.live - before, TlsContext::memory_bytes(tls_) / 2);
 }
 
 // OpenSSL 3.0 notes the nesting of what it writes in blocks of 40 bytes; nobody can keep it from

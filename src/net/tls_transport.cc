@@ -28,34 +28,30 @@ bool still_valid(const SSL_SESSION* session) noexcept {
 }  // namespace
 
 Result<std::unique_ptr<TlsTransport>> TlsTransport::open(std::unique_ptr<Transport> inner,
-                                                         const Options& options) {
-  if (options.handshake_timeout <= std::chrono::milliseconds::zero())
+                                                         const Tls& tls, const Limits& limits) {
+  if (limits.handshake_timeout <= std::chrono::milliseconds::zero())
     return Error(ErrorCode::InvalidArgument, "handshake_timeout must be positive");
-  auto context = TlsContext::open(options.tls);
+  auto context = TlsContext::open(tls);
   if (!context) return context.error();
-  return std::unique_ptr<TlsTransport>(new TlsTransport(
-      std::move(inner), std::move(*context), options.connections_max, options.handshake_timeout));
+  return std::unique_ptr<TlsTransport>(
+      new TlsTransport(std::move(inner), std::move(*context), limits));
 }
 
-std::size_t TlsTransport::memory_bytes(const Options& options) noexcept {
-  return TlsContext::memory_bytes(options.tls) + kHandshakeBytes +
-         options.connections_max * (kLinkBytes + sizeof(TlsLink) + sizeof(Ticket) +
-                                    3 * sizeof(ConnectionId) + TlsLink::kStagingBytes);
+std::size_t TlsTransport::memory_bytes(const Tls& tls, const Limits& limits) noexcept {
+  return TlsContext::memory_bytes(tls) + kHandshakeBytes +
+         limits.connections_max * (kLinkBytes + sizeof(TlsLink) + sizeof(Ticket) +
+                                   3 * sizeof(ConnectionId) + TlsLink::kStagingBytes);
 }
 
 TlsTransport::TlsTransport(std::unique_ptr<Transport> inner, std::unique_ptr<TlsContext> context,
-                           std::uint32_t connections_max,
-                           std::chrono::milliseconds handshake_timeout)
-    : inner_(std::move(inner)),
-      context_(std::move(context)),
-      connections_max_(connections_max),
-      handshake_timeout_(handshake_timeout) {
+                           const Limits& limits)
+    : inner_(std::move(inner)), context_(std::move(context)), limits_(limits) {
   // So that read, write and poll need no heap for them.
-  links_.reserve(connections_max);
-  dead_.reserve(connections_max);
-  again_.reserve(connections_max);
-  now_again_.reserve(connections_max);
-  tickets_.reserve(connections_max);
+  links_.reserve(limits.connections_max);
+  dead_.reserve(limits.connections_max);
+  again_.reserve(limits.connections_max);
+  now_again_.reserve(limits.connections_max);
+  tickets_.reserve(limits.connections_max);
 }
 
 TlsTransport::~TlsTransport() {
@@ -63,7 +59,7 @@ TlsTransport::~TlsTransport() {
 }
 
 ConnectionId TlsTransport::connect(const Endpoint& endpoint) {
-  if (links_.size() >= connections_max_) return ConnectionId{};
+  if (links_.size() >= limits_.connections_max) return ConnectionId{};
   const ConnectionId id = inner_->connect(endpoint);
   if (id != ConnectionId{})
     links_.emplace(key_of(id), std::make_unique<TlsLink>(*inner_, id, endpoint));
@@ -122,7 +118,7 @@ void TlsTransport::on_connected(ConnectionId id) {
   ++handshaking_;
   ::SSL_CTX_sess_set_new_cb(context_->get(), &TlsTransport::on_ticket);
   SSL_CTX_set_app_data(context_->get(), this);
-  link->start(*context_, ticket_for(link->endpoint()), now() + handshake_timeout_);
+  link->start(*context_, ticket_for(link->endpoint()), now() + limits_.handshake_timeout);
   advance(*link);
 }
 
@@ -280,7 +276,7 @@ void TlsTransport::keep_ticket(const Endpoint& endpoint, SslSessionPtr session) 
     ticket.session = std::move(session);
     return;
   }
-  if (tickets_.size() < connections_max_) {
+  if (tickets_.size() < limits_.connections_max) {
     tickets_.push_back({endpoint, std::move(session)});
     return;
   }

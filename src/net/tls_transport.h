@@ -23,8 +23,7 @@ namespace spillway {
 // Data allocates nothing: a copy into a record of up to 16 KiB, its encryption, one inner write.
 class TlsTransport final : public Transport, private TransportEvents {
  public:
-  struct Options {
-    Tls tls;
+  struct Limits {
     std::uint32_t connections_max = 64;
     // Of the handshake alone, from TCP's connect on.
     std::chrono::milliseconds handshake_timeout{10'000};
@@ -40,9 +39,10 @@ class TlsTransport final : public Transport, private TransportEvents {
 
   // InvalidArgument: see TlsContext::open.
   [[nodiscard]] static Result<std::unique_ptr<TlsTransport>> open(std::unique_ptr<Transport> inner,
-                                                                  const Options& options);
+                                                                  const Tls& tls,
+                                                                  const Limits& limits);
   // OpenSSL's memory for all of it at the worst, as measured.
-  [[nodiscard]] static std::size_t memory_bytes(const Options& options) noexcept;
+  [[nodiscard]] static std::size_t memory_bytes(const Tls& tls, const Limits& limits) noexcept;
   // Closes every connection; no event follows.
   ~TlsTransport() override;
 
@@ -66,7 +66,7 @@ class TlsTransport final : public Transport, private TransportEvents {
   };
 
   TlsTransport(std::unique_ptr<Transport> inner, std::unique_ptr<TlsContext> context,
-               std::uint32_t connections_max, std::chrono::milliseconds handshake_timeout);
+               const Limits& limits);
 
   // The inner transport's events.
   void on_connected(ConnectionId id) override;
@@ -93,8 +93,7 @@ class TlsTransport final : public Transport, private TransportEvents {
   // First, so that it goes last: links close their sessions over it.
   const std::unique_ptr<Transport> inner_;
   const std::unique_ptr<TlsContext> context_;
-  const std::uint32_t connections_max_;
-  const std::chrono::milliseconds handshake_timeout_;
+  const Limits limits_;
   std::unordered_map<std::uint64_t, std::unique_ptr<TlsLink>> links_;
   std::vector<ConnectionId> dead_;   // to report
   std::vector<ConnectionId> again_;  // OpenSSL may hold readable bytes

@@ -163,7 +163,7 @@ TEST_F(TlsTest, ClosingInMidHandshakeOrInACallbackIsSafe) {
 }
 
 TEST_F(TlsTest, TheTableOfConnectionsIsBounded) {
-  options_.connections_max = 4;
+  limits_.connections_max = 4;
   listen();
   open();
   for (int i = 0; i < 4; ++i) EXPECT_NE(transport_->connect({"localhost", 9093}), ConnectionId{});

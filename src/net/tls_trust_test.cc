@@ -7,7 +7,7 @@ namespace {
 TEST_F(TlsTest, AnotherAuthorityIsRefusedByName) {
   listen({.identity = foreign().issue({})});
   connect();
-  expect_refused({"nobody in '" + options_.tls.ca + "'", "/CN=broker", "tls.ca"});
+  expect_refused({"nobody in '" + tls_.ca + "'", "/CN=broker", "tls.ca"});
 }
 
 TEST_F(TlsTest, AnExpiredCertificateIsRefusedWithItsDate) {
@@ -54,7 +54,7 @@ TEST_F(TlsTest, NamesAndAddressesAreComparedWithTheirOwnKind) {
 }
 
 TEST_F(TlsTest, WithoutVerifyHostTheChainStillCounts) {
-  options_.tls.verify_host = false;
+  tls_.verify_host = false;
   listen({.identity = authority().issue({.names = "DNS:other"})});
   connect();
   EXPECT_EQ(connected_, 1);
@@ -64,7 +64,7 @@ TEST_F(TlsTest, WithoutVerifyHostTheChainStillCounts) {
 }
 
 TEST_F(TlsTest, WithoutVerifyPeerAnybodyIsBelieved) {
-  options_.tls.verify_host = options_.tls.verify_peer = false;
+  tls_.verify_host = tls_.verify_peer = false;
   listen({.identity = foreign().issue({.names = "DNS:other", .valid_until_s = -10})});
   connect();
   EXPECT_EQ(connected_, 1);
@@ -99,7 +99,7 @@ TEST_F(TlsTest, APortWithoutTlsIsCalledThat) {
 }
 
 TEST_F(TlsTest, AHandshakeThatHangsEndsAtItsDeadline) {
-  options_.handshake_timeout = 3s;
+  limits_.handshake_timeout = 3s;
   open();
   const MonoTime before = inner_->time;
   connect();  // nobody answers
@@ -116,14 +116,14 @@ TEST_F(TlsTest, AHandshakeThatHangsEndsAtItsDeadline) {
 }
 
 TEST_F(TlsTest, NoVersionInCommonIsSaid) {
-  options_.tls.version_min = TlsVersion::V1_3;
+  tls_.version_min = TlsVersion::V1_3;
   listen({.identity = authority().issue({}), .version_max = TLS1_2_VERSION});
   connect();
   expect_refused({"no TLS version in common", "1.3 only"});
 }
 
 TEST_F(TlsTest, NoCipherInCommonIsSaid) {
-  options_.tls.ciphers = "ECDHE-RSA-AES128-GCM-SHA256";  // the broker's key is no RSA key
+  tls_.ciphers = "ECDHE-RSA-AES128-GCM-SHA256";  // the broker's key is no RSA key
   listen({.identity = authority().issue({}), .version_max = TLS1_2_VERSION});
   connect();
   expect_refused({"no cipher suite in common", "tls.ciphers"});
@@ -149,9 +149,9 @@ TEST_F(TlsTest, TheClientsCertificateOpensTheDoorAndAForeignOneDoesNot) {
     folder_.write("client.key", encrypted_key(identity.key, "secret"));
   };
   use(authority().issue({.common_name = "client"}));
-  options_.tls.certificate = folder_.path("client.pem");
-  options_.tls.key = folder_.path("client.key");
-  options_.tls.key_password = "secret";
+  tls_.certificate = folder_.path("client.pem");
+  tls_.key = folder_.path("client.key");
+  tls_.key_password = "secret";
   listen({.identity = authority().issue({}), .client_ca = authority().certificate()});
   const ConnectionId id = connect();
   ASSERT_EQ(connected_, 1) << sentence_;
@@ -160,7 +160,7 @@ TEST_F(TlsTest, TheClientsCertificateOpensTheDoorAndAForeignOneDoesNot) {
   use(foreign().issue({.common_name = "client"}));  // rotated, to something that will not do
   connect();
   poll_until([&] { return closed_ != 0; });
-  expect_said({"refuses our certificate '" + options_.tls.certificate});
+  expect_said({"refuses our certificate '" + tls_.certificate});
   EXPECT_EQ(transport_->counts().reloads, 1U);
 }
 
@@ -217,7 +217,7 @@ TEST_F(TlsTest, FilesThatCannotBeReadLeaveTheOldOnesInForce) {
   EXPECT_EQ(transport_->counts().reload_failures, 1U);
   listen({.identity = foreign().issue({})});
   connect();
-  expect_refused({"changed files are not in force", options_.tls.ca});
+  expect_refused({"changed files are not in force", tls_.ca});
   folder_.write("ca.pem", foreign().certificate());
   connect();
   EXPECT_EQ(connected_, 1) << "a later whole file is taken: " << sentence_;

@@ -35,7 +35,8 @@ Core::Core(const Options& options, MemoryPlan plan, std::vector<Endpoint> bootst
       transport_(std::move(transport)),
       engine_(options_, std::move(bootstrap), pool_, *transport_, fates_, topics_),
       level_(options_.water_levels) {
-  if (options_.sasl) wipe(options_.sasl->password);  // the engine has it
+  if (options_.sasl) wipe(options_.sasl->password);    // the engine has it
+  if (options_.tls) wipe(options_.tls->key_password);  // the transport has it
 }
 
 Core::~Core() {

@@ -73,6 +73,10 @@ MemoryPlan plan_fixed(const Options& options) {
   if (options.sasl) add("authentication", kOpenSslBytes, "what OpenSSL keeps for its hashes");
   add("connections", EpollTransport::memory_bytes(transport_options(options)),
       "table of the transport");
+  if (options.tls)
+    add("TLS", TlsTransport::memory_bytes(*options.tls, tls_limits(options)),
+        std::to_string(tls_limits(options).connections_max) +
+            " links of OpenSSL, authorities, one handshake");
   add("I/O thread", kIoStackBytes, "stack");
   add("heap", kHeapAllowance, "names, resolver, sentences");
   add("block tables", Pool::table_bytes(plan.pool), "state words and free lists");
@@ -111,6 +115,11 @@ EpollTransport::Options transport_options(const Options& options) {
   // Rows of dead connections come free at the next poll.
   transport.connections_max = Engine::connections_max(options) + 8;
   return transport;
+}
+
+// A session holds its link until it hears that it is closed: there are never more.
+TlsTransport::Limits tls_limits(const Options& options) {
+  return {.connections_max = Engine::connections_max(options)};
 }
 
 Result<MemoryPlan> plan_memory(const Options& options) {

@@ -8,6 +8,7 @@
 
 #include "memory/pool.h"
 #include "net/epoll_transport.h"
+#include "net/tls_transport.h"
 #include "spillway/error.h"
 #include "spillway/options.h"
 
@@ -35,5 +36,6 @@ inline constexpr std::size_t kIoStackBytes = 256 * kKiB;
 Result<MemoryPlan> plan_memory(const Options& options);
 
 [[nodiscard]] EpollTransport::Options transport_options(const Options& options);
+[[nodiscard]] TlsTransport::Limits tls_limits(const Options& options);
 
 }  // namespace spillway

@@ -5,10 +5,23 @@
 #include <utility>
 
 #include "base/check.h"
+#include "net/tls_transport.h"
 #include "producer/bootstrap.h"
 #include "producer/core.h"
 
 namespace spillway {
+namespace {
+
+Result<std::unique_ptr<Transport>> open_transport(const Options& options) {
+  auto plain = EpollTransport::open(transport_options(options));
+  if (!plain) return plain.error();
+  if (!options.tls) return std::unique_ptr<Transport>(std::move(*plain));
+  auto secured = TlsTransport::open(std::move(*plain), *options.tls, tls_limits(options));
+  if (!secured) return secured.error();
+  return std::unique_ptr<Transport>(std::move(*secured));
+}
+
+}  // namespace
 
 Result<Producer> Producer::open(const Options& options) {
   if (auto checked = check_options(options); !checked) return checked.error();
@@ -16,7 +29,7 @@ Result<Producer> Producer::open(const Options& options) {
   if (!bootstrap) return bootstrap.error();
   auto plan = plan_memory(options);
   if (!plan) return plan.error();
-  auto transport = EpollTransport::open(transport_options(options));
+  auto transport = open_transport(options);
   if (!transport) return transport.error();
   auto core = std::make_unique<Core>(options, std::move(*plan), std::move(*bootstrap),
                                      std::move(*transport));
