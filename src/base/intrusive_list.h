@@ -30,6 +30,15 @@ class IntrusiveList {
     last_ = &element;
   }
 
+  void insert_before(T& place, T& element) noexcept {
+    ListLink<T>& link = element.*kLink;
+    SPILL_CHECK(!link.linked && (place.*kLink).linked,
+                "an element goes before one that is in the list");
+    link = {(place.*kLink).previous, &place, true};
+    (link.previous == nullptr ? first_ : (link.previous->*kLink).next) = &element;
+    (place.*kLink).previous = &element;
+  }
+
   void remove(T& element) noexcept {
     ListLink<T>& link = element.*kLink;
     SPILL_CHECK(link.linked, "an element is removed from a list that it is in");

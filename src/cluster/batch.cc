@@ -81,12 +81,19 @@ void Batch::put(const void* data, std::size_t size) noexcept {
 // The record does not fit the last page: it goes on in the next ones.
 bool Batch::append_split(std::span<const std::byte> tail, std::int64_t timestamp_ms,
                          const Completion& completion, Pool& pool) noexcept {
+  if (!begin_record(tail.size(), timestamp_ms, completion, pool)) return false;
+  put(tail.data(), tail.size());
+  return true;
+}
+
+bool Batch::begin_record(std::size_t tail_size, std::int64_t timestamp_ms,
+                         const Completion& completion, Pool& pool) noexcept {
   std::array<std::byte, wire::kRecordPrefixSizeMax> prefix;
   const auto prefix_size =
-      static_cast<std::size_t>(wire::write_prefix(prefix.data(), tail.size(), delta(timestamp_ms),
+      static_cast<std::size_t>(wire::write_prefix(prefix.data(), tail_size, delta(timestamp_ms),
                                                   static_cast<std::int32_t>(record_count_)) -
                                prefix.data());
-  const std::size_t size = prefix_size + tail.size();
+  const std::size_t size = prefix_size + tail_size;
   Page* const mark = ensure_byte_room(size, pool);
   if (mark == nullptr) return false;
   if (!completions_.append(completion, pool)) {
@@ -96,7 +103,6 @@ bool Batch::append_split(std::span<const std::byte> tail, std::int64_t timestamp
   }
   checksum_pages();
   put(prefix.data(), prefix_size);
-  put(tail.data(), tail.size());
   if (piece_first_ != nullptr) extend_run(size);
   count_record(size, timestamp_ms);
   return true;

@@ -93,6 +93,7 @@ class Batch {
   [[nodiscard]] std::size_t held_bytes() const noexcept {
     return held_bytes_ + completions_.held_bytes();
   }
+  [[nodiscard]] Completions::Cursor completions() const { return {completions_, pool_}; }
   // Calls visit(callback, context, index of the record, records), see Completions::for_each.
   template <typename Visit>
   void for_each_completion(Visit visit) const {
@@ -110,6 +111,14 @@ class Batch {
   [[nodiscard]] bool replace_records(Codec codec, std::span<const std::byte> packed,
                                      Pool& pool) noexcept;
   [[nodiscard]] Codec codec() const noexcept { return codec_; }
+
+  // The same records in new batches of at most `bytes_max` bytes each (a record that alone is
+  // larger is alone), in a chain by `next`; the records whose indexes are in `omit`, ascending, are
+  // left out. `unpacked`: the records of a packed batch. The new batches are as old as this one and
+  // stand in its place; it keeps its records and must still be destroyed. nullptr: no page, or
+  // nothing would be left.
+  [[nodiscard]] Batch* rebuild(std::span<const std::byte> unpacked, std::size_t bytes_max,
+                               std::span<const std::int32_t> omit, Pool& pool) const noexcept;
 
   // First send: writes the header, and from here on the bytes never change (a retry must be
   // identical: KIP-98). The checksum of the records is computed once; a later call with another
@@ -133,6 +142,8 @@ class Batch {
   bool in_doubt = false;  // an attempt may have reached the log, and no answer has ruled it out
 
  private:
+  friend class Rebuild;
+
   Batch(Pool& pool, Partition& owner, MonoTime now, Page* page) noexcept
       : partition(&owner),
         created(now),
@@ -152,6 +163,10 @@ class Batch {
     max_timestamp_ms_ = std::max(max_timestamp_ms_, timestamp_ms);
   }
   [[nodiscard]] bool append_split(std::span<const std::byte> tail, std::int64_t timestamp_ms,
+                                  const Completion& completion, Pool& pool) noexcept;
+  // Room for a whole record, its prefix and its completion; the tail follows with put(). False: no
+  // page.
+  [[nodiscard]] bool begin_record(std::size_t tail_size, std::int64_t timestamp_ms,
                                   const Completion& completion, Pool& pool) noexcept;
   [[nodiscard]] Page* ensure_byte_room(std::size_t size, Pool& pool) noexcept;
   void put(const void* data, std::size_t size) noexcept;

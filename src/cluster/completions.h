@@ -50,6 +50,9 @@ class Completions {
     }
   }
 
+  // The same, one record at a time. The completions must not change meanwhile.
+  class Cursor;
+
   [[nodiscard]] Page* pages() const noexcept { return first_; }
   [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
 
@@ -153,6 +156,31 @@ class Completions {
     first_ = last_ = spare_ = nullptr;
     return chain;
   }
+};
+
+class Completions::Cursor {
+ public:
+  Cursor(const Completions& from, const Pool& pool) : reader_(from, pool) {}
+  // At most once for each record.
+  [[nodiscard]] Completion next() {
+    if (left_ == 0) {
+      callback_ = std::bit_cast<DeliveryCallback>(reader_.next());
+      const std::uint64_t run = reader_.next();
+      left_ = static_cast<std::uint32_t>(run);
+      distinct_ = (run & kDistinct) != 0;
+      if (!distinct_) context_ = std::bit_cast<void*>(reader_.next());
+    }
+    --left_;
+    if (distinct_) context_ = std::bit_cast<void*>(reader_.next());
+    return {callback_, context_};
+  }
+
+ private:
+  Reader reader_;
+  DeliveryCallback callback_ = nullptr;
+  void* context_ = nullptr;
+  std::uint32_t left_ = 0;
+  bool distinct_ = false;
 };
 
 }  // namespace spillway

@@ -71,7 +71,9 @@ std::size_t Engine::memory_bytes(const Options& options) noexcept {
                                                             std::size_t tail_size,
                                                             MonoTime now) noexcept {
   Batch* const batch = partition.open_batch();
-  if (batch != nullptr && batch->size_with(tail_size) <= options_.batch_bytes_max) [[likely]] {
+  const std::size_t bytes_max =
+      std::min<std::size_t>(options_.batch_bytes_max, partition.batch_bytes_max);
+  if (batch != nullptr && batch->size_with(tail_size) <= bytes_max) [[likely]] {
     return batch;
   }
   return fresh_batch(partition, now);
@@ -150,10 +152,7 @@ void Engine::end(Batch& batch, Fate fate, Reason reason, std::int16_t kafka_erro
   Partition& partition = *batch.partition;
   if (options_.idempotence && batch.sends > 0) partition.leave_window(batch);
   fates_.end(batch, {fate, reason, kafka_error, partition.index, offset, partition.topic});
-  ages_.remove(batch);
-  add(counters_.payload, 0 - batch.records_size());
-  add(counters_.payload_held_by, 0 - batch.held_bytes());
-  Batch::destroy(&batch, pool_);
+  forget(batch);
 }
 
 bool Engine::prepare_to_send(Partition& partition, MonoTime now) noexcept {
@@ -187,13 +186,7 @@ void Engine::start_epoch(Partition& partition) noexcept {
   partition.next_sequence = 0;
   partition.known = false;
   partition.gap = false;
-  for (Batch* batch = partition.head; batch != nullptr && batch->sends > 0; batch = batch->next) {
-    batch->in_doubt = false;
-    batch->seal(identity_, partition.next_sequence);
-    partition.next_sequence = static_cast<std::int32_t>(
-        (static_cast<std::uint32_t>(partition.next_sequence) + batch->record_count()) &
-        0x7fffffffU);
-  }
+  partition.forget_sends();
 }
 
 void Engine::reschedule(Partition& partition, MonoTime now) noexcept {

@@ -35,6 +35,7 @@ namespace spillway {
 struct EngineCounters {
   std::atomic<std::uint64_t> batches_sent{0};
   std::atomic<std::uint64_t> batches_retried{0};
+  std::atomic<std::uint64_t> batches_split{0};
   std::atomic<std::uint64_t> batch_bytes_sent{0};
   std::atomic<std::uint64_t> requests_in_flight{0};
   std::atomic<std::uint64_t> brokers_connected{0};
@@ -148,6 +149,7 @@ class Engine final : public TransportEvents {
   bool on_identity(const InFlight& request, std::span<const std::byte> frame);
   void apply_brokers(const wire::MetadataResponse& response);
   void apply_topic(const wire::MetadataResponse::Topic& topic);
+  void restart(Partition& partition);
   void set_leader(Partition& partition, std::int32_t node_id, std::int32_t epoch);
   Session* broker(std::int32_t node_id) noexcept;
   void trouble(const Session& session, std::string_view why) EXCLUDES(trouble_mutex_);
@@ -177,10 +179,19 @@ class Engine final : public TransportEvents {
   void on_answer(Batch& batch, const wire::ProduceResponse::Partition& answer,
                  MonoTime now) noexcept;
   void take_back(InFlight& request, MonoTime now) noexcept;
-  void settle(Batch& batch, std::int16_t kafka_error, std::int64_t base_offset,
-              MonoTime now) noexcept;
+  void settle(Batch& batch, const wire::ProduceResponse::Partition& answer, MonoTime now) noexcept;
   void give_back(Batch& batch) noexcept;
   void retry(Batch& batch, bool refresh_metadata, MonoTime now) noexcept;
+
+  // engine_refused.cc: what to do with a batch that is refused as it is
+  bool send_in_parts(Batch& batch, std::int16_t kafka_error,
+                     std::span<const wire::ProduceResponse::RecordError> bad,
+                     MonoTime now) noexcept;
+  bool split(Batch& batch, MonoTime now) noexcept;
+  bool omit(Batch& batch, std::int16_t kafka_error,
+            std::span<const wire::ProduceResponse::RecordError> bad, MonoTime now) noexcept;
+  void replace(Batch& batch, Batch* parts, MonoTime now) noexcept;
+  void forget(Batch& batch) noexcept;
 
   const Options& options_;
   const std::vector<Endpoint> bootstrap_;

@@ -154,12 +154,14 @@ void Engine::depart(Session& session, std::span<Partition*> chosen, MonoTime now
 // can be.
 void Engine::after_flush(Session& session, MonoTime now) noexcept {
   if (!session.flush(transport_)) return;
+  wire::ProduceResponse::Partition unanswered;
+  unanswered.base_offset = -1;
   while (session.any_in_flight() && !session.oldest().expects_answer) {
     InFlight request = session.pop_oldest();
     add(counters_.requests_in_flight, std::uint64_t{0} - 1);
     while (Batch* batch = request.batches) {
       request.batches = batch->next;
-      settle(*batch, 0, -1, now);
+      settle(*batch, unanswered, now);
     }
   }
 }
@@ -190,7 +192,7 @@ bool Engine::on_produce(Session& session, InFlight request, std::span<const std:
 void Engine::on_answer(Batch& batch, const wire::ProduceResponse::Partition& answer,
                        MonoTime now) noexcept {
   Partition& partition = *batch.partition;
-  settle(batch, answer.error_code, answer.base_offset, now);
+  settle(batch, answer, now);
   // KIP-951: the broker that refused tells who leads now.
   const auto& leader = answer.current_leader;
   if (leader.leader_id >= 0 && leader.leader_epoch > partition.leader_epoch) {
@@ -211,27 +213,33 @@ void Engine::take_back(InFlight& request, MonoTime now) noexcept {
   }
 }
 
-void Engine::settle(Batch& batch, std::int16_t kafka_error, std::int64_t base_offset,
+void Engine::settle(Batch& batch, const wire::ProduceResponse::Partition& answer,
                     MonoTime now) noexcept {
   Partition& partition = *batch.partition;
-  const Verdict verdict = judge(kafka_error, options_.idempotence, partition.draining);
+  const std::int16_t error = answer.error_code;
+  const Verdict verdict = judge(error, options_.idempotence, partition.draining);
   batch.in_doubt = !verdict.rules_out && (batch.in_doubt || verdict.raises_doubt);
   give_back(batch);
   switch (verdict.outcome) {
     case Outcome::Delivered:
       partition.attempts = 0;
       partition.known = true;
-      end(batch, Fate::Delivered, Reason::None, kafka_error, kafka_error == 0 ? base_offset : -1);
+      end(batch, Fate::Delivered, Reason::None, error, error == 0 ? answer.base_offset : -1);
       return reschedule(partition, now);
     case Outcome::Failed:
+      if (send_in_parts(batch, error, answer.record_errors, now)) return;
       if (options_.idempotence) partition.gap = true;
-      end(batch, batch.in_doubt ? Fate::Unknown : Fate::Failed, Reason::Rejected, kafka_error, -1);
+      end(batch, batch.in_doubt ? Fate::Unknown : Fate::Failed, Reason::Rejected, error, -1);
       return reschedule(partition, now);
     case Outcome::NewIdentity:
       if (partition.identity.id == identity_.id) identity_ = {};
       [[fallthrough]];
     case Outcome::NewEpoch:
       partition.gap = true;
+      if (batch.in_doubt) {  // the broker cannot tell any more, so nobody ever will
+        end(batch, Fate::Unknown, Reason::SequenceLost, error, -1);
+        return reschedule(partition, now);
+      }
       [[fallthrough]];
     case Outcome::Retry:
       return retry(batch, verdict.refresh_metadata, now);
@@ -247,6 +255,10 @@ void Engine::give_back(Batch& batch) noexcept {
 
 void Engine::retry(Batch& batch, bool refresh_metadata, MonoTime now) noexcept {
   Partition& partition = *batch.partition;
+  if (partition.index >= topics_.partition_count(partition.topic)) {  // the topic was made again
+    end(batch, batch.in_doubt ? Fate::Unknown : Fate::Failed, Reason::UnknownTopic, 0, -1);
+    return reschedule(partition, now);
+  }
   metadata_wanted_ |= refresh_metadata;
   if (!partition.draining) {
     partition.draining = true;

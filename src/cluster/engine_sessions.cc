@@ -223,8 +223,10 @@ bool Engine::on_metadata(const InFlight& request, std::span<const std::byte> fra
   apply_brokers(response);
   for (const auto& topic : response.topics) apply_topic(topic);
   bool complete = topics_.all_ready();  // one that does not exist may be made any time
-  for (const Partition& partition : topics_.all_partitions())
-    complete &= partition.leader != nullptr;
+  for (const Partition& partition : topics_.all_partitions()) {
+    complete &=
+        partition.leader != nullptr || partition.index >= topics_.partition_count(partition.topic);
+  }
   metadata_failures_ = complete ? std::uint16_t{0}
                                 : static_cast<std::uint16_t>(std::min(metadata_failures_ + 1, 100));
   metadata_wanted_ |= !complete;
@@ -273,15 +275,36 @@ void Engine::apply_topic(const wire::MetadataResponse::Topic& topic) {
   for (const auto& part : topic.partitions) count = std::max(count, part.partition_index + 1);
   if (count > static_cast<std::int32_t>(topic.partitions.size()))
     return;  // holes: the broker is lying
+  const bool again = topics_.made_again(*id, topic.topic_id);
+  const std::int32_t known = topics_.partition_count(*id);
   if (!topics_.describe(*id, topic.topic_id, count)) {
     fates_.event(
         Severity::Error,
         "Options::partitions_max is reached: raise it to use every partition of this topic");
   }
+  for (std::int32_t i = 0; again && i < known; ++i) restart(topics_.partition(*id, i));
   for (const auto& part : topic.partitions) {
     if (part.partition_index < 0 || part.partition_index >= topics_.partition_count(*id)) continue;
     set_leader(topics_.partition(*id, part.partition_index), part.leader_id, part.leader_epoch);
   }
+}
+
+// The topic was deleted and made again: another log, without any of our sequences.
+void Engine::restart(Partition& partition) {
+  partition.leader_epoch = -1;
+  partition.known = false;
+  partition.batch_bytes_max = UINT32_MAX;
+  partition.gap |= options_.idempotence && partition.next_sequence != 0;
+  partition.draining |= partition.in_flight > 0;  // that was for the old log
+  if (partition.index >= topics_.partition_count(partition.topic)) {
+    move(partition, Partition::Place::Parked);
+    partition.leader = nullptr;
+    while (Batch* batch = partition.head) {
+      partition.remove(*batch);
+      end(*batch, batch->in_doubt ? Fate::Unknown : Fate::Failed, Reason::UnknownTopic, 0, -1);
+    }
+  }
+  reschedule(partition, transport_.now());
 }
 
 void Engine::set_leader(Partition& partition, std::int32_t node_id, std::int32_t epoch) {

@@ -37,7 +37,7 @@ TEST(Engine, MovingLeadersCostsNoEpoch) {
     shape.options.idempotence = true;
     shape.options.delivery_timeout = 0ms;
     shape.nodes = 3;
-    shape.stormy = shape.evicts = shape.rejects = false;
+    shape = peaceful(shape);
     Simulation simulation(seed, shape);
     simulation.run();
     simulation.check();
@@ -54,7 +54,7 @@ TEST(Engine, AsksAgainForARefusedProducerIdWithoutBeingPushed) {
   shape.options.metadata_age_max = 300s;
   shape.records = 1;
   shape.storm = 0s;
-  shape.stormy = shape.evicts = shape.rejects = false;
+  shape = peaceful(shape);
   Simulation simulation(1, shape);
   const auto refusal = simulation.faults().add({.kind = FaultKind::Error,
                                                 .api = ApiKey::kInitProducerId,
@@ -79,7 +79,7 @@ TEST(Engine, AsksForNoAnswerAndWaitsForNone) {
     shape.records = 20 + random.below(100);
     shape.pace = 20;
     shape.nodes = 1;
-    shape.stormy = shape.evicts = shape.rejects = false;
+    shape = peaceful(shape);
     Simulation simulation(seed, shape);
     simulation.faults().add({.kind = FaultKind::Delay,
                              .api = ApiKey::kMetadata,

@@ -1,6 +1,5 @@
 // The seeded simulation behind engine_test.cc.
-// Whole runs of the engine against simulated brokers in virtual time. A failure names its seed:
-// SPILLWAY_SEED=n replays it, SPILLWAY_SEEDS=n tries more.
+// Whole runs of the engine against simulated brokers in virtual time.
 #pragma once
 
 #include "cluster/engine.h"
@@ -11,6 +10,7 @@
 #include <deque>
 #include <map>
 
+#include "cluster/engine_test_shape.h"
 #include "producer/lanes.h"
 #include "spillway/record.h"
 #include "testing/sim_network.h"
@@ -19,7 +19,6 @@
 namespace spillway {
 
 using namespace std::chrono_literals;
-using dev::ApiKey;
 using dev::FaultKind;
 using dev::FaultRule;
 using dev::KafkaError;
@@ -32,44 +31,6 @@ constexpr int kStandstillsMax = 20'000;  // turns without a step of time: somebo
 inline std::uint64_t from_env(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-// What a seed chooses.
-struct Shape {
-  Options options;
-  std::int32_t nodes = 1;
-  std::int32_t partitions = 1;
-  std::uint64_t records = 300;
-  MonoDuration storm = 3s;
-  std::uint64_t pace = 1;  // sends in one turn of so many
-  dev::VersionCaps caps;
-  bool rejects = false;  // brokers refuse some batches for good
-  bool evicts = false;
-  bool stormy = true;  // else only leaders move
-};
-
-inline Shape shape_of(Random& random) {
-  Shape shape;
-  Options& options = shape.options;
-  options.brokers_max = 4;
-  options.topics_max = 4;
-  options.partitions_max = 16;
-  options.batch_bytes_max = std::size_t{1024} << random.below(4);
-  options.linger = std::chrono::milliseconds(random.below(6));
-  options.in_flight_max = static_cast<int>(1 + random.below(5));
-  options.request_timeout = 1s;
-  options.retry_backoff = std::chrono::milliseconds(1 + random.below(50));
-  options.retry_backoff_max = 200ms;
-  options.metadata_age_max = random.below(2) == 0 ? 500ms : 300'000ms;
-  options.delivery_timeout = random.below(3) == 0 ? 2'000ms : 0ms;
-  options.idempotence = random.below(5) != 0;
-  shape.nodes = static_cast<std::int32_t>(1 + random.below(3));
-  shape.partitions = static_cast<std::int32_t>(1 + random.below(6));
-  const std::int16_t caps[] = {7, 9, 12, 13};
-  shape.caps[ApiKey::kProduce] = caps[random.below(4)];
-  shape.rejects = random.below(4) == 0;
-  shape.evicts = random.below(4) == 0;
-  return shape;
 }
 
 struct Sent {
@@ -94,14 +55,16 @@ class Simulation {
       : shape_(shape),
         random_(seed),
         faults_(seed),
-        cluster_({.nodes = shape.nodes}),
+        cluster_({.nodes = shape.nodes,
+                  .message_bytes_max = shape.message_bytes_max,
+                  .sasl = shape.sasl}),
         network_(cluster_, faults_, shape_.caps, seed),
         pool_({8 * kMiB, 1 * kMiB, 256 * kKiB, 1 * kMiB}),
         lanes_(1, pool_),
         topics_(shape_.options),
         fates_(nullptr),
         engine_(shape_.options, network_.bootstrap(), pool_, network_, fates_, topics_) {
-    EXPECT_EQ(cluster_.create_topic(kTopic, shape.partitions), KafkaError::kNone);
+    make_topic(shape.partitions);
   }
 
   void run() {
@@ -166,6 +129,12 @@ class Simulation {
   [[nodiscard]] dev::Faults& faults() { return faults_; }
 
  private:
+  void make_topic(std::int32_t partitions) {
+    EXPECT_EQ(cluster_.create_topic(kTopic, partitions), KafkaError::kNone);
+    cluster_.find_topic(kTopic)->compacted = shape_.compacted;
+    topic_partitions_ = static_cast<std::uint64_t>(partitions);
+  }
+
   // One turn of an I/O loop. False: the loop spins without a step of time.
   bool turn(MonoTime until) {
     const MonoTime before = network_.now();
@@ -228,8 +197,13 @@ class Simulation {
       default:
         break;
     }
+    if (shape_.remakes && random_.below(5) == 0) {
+      EXPECT_TRUE(cluster_.delete_topic(kTopic));
+      return make_topic(static_cast<std::int32_t>(
+          1 + random_.below(static_cast<std::uint64_t>(shape_.partitions))));
+    }
     if (!cluster_.node(node).up) return;
-    const auto index = random_.below(static_cast<std::uint64_t>(shape_.partitions));
+    const auto index = random_.below(topic_partitions_);
     cluster_.move_leader(*cluster_.find_topic(kTopic)->partition(static_cast<std::int32_t>(index)),
                          node);
   }
@@ -255,7 +229,8 @@ class Simulation {
     std::vector<std::byte> value(kSizes[random_.below(random_.below(4) == 0 ? 7 : 4)]);
     wire::store_big_endian<std::uint64_t>(value.data(), sent.number);
     const std::span<const spillway::Header> none{};
-    const std::size_t tail = wire::tail_size(nullptr, 0, value.data(), value.size(), none);
+    const char* const key = has_key(sent.number) ? "key" : nullptr;
+    const std::size_t tail = wire::tail_size(key, 3, value.data(), value.size(), none);
     const bool large = tail >= kReferenceBytesMin;
     const std::size_t lead = large ? kPrefixRoom : 0;
     Lane* lane = lanes_.acquire();
@@ -269,18 +244,24 @@ class Simulation {
     header.generation = room->generation;
     header.topic = 0;
     header.flags = large ? RecordHeader::kLarge : std::uint8_t{0};
-    header.partition_or_hash =
-        static_cast<std::int32_t>(random_.below(static_cast<std::uint64_t>(shape_.partitions)));
+    header.partition_or_hash = static_cast<std::int32_t>(
+        random_.below(static_cast<std::uint64_t>(topics_.partition_count(0))));
     if (random_.below(3) != 0) header.flags |= RecordHeader::kHasPartition;
-    (void)wire::write_tail(reinterpret_cast<std::byte*>(&header + 1) + lead, nullptr, 0,
-                           value.data(), value.size(), none);
+    (void)wire::write_tail(reinterpret_cast<std::byte*>(&header + 1) + lead, key, 3, value.data(),
+                           value.size(), none);
     pending_.push_back({&header, room->descriptor.block});
     flush_pending();
   }
 
+  static bool has_key(std::uint64_t number) { return number % 8 != 0; }
+
   void flush_pending() {
     while (!pending_.empty()) {
       const StoredRecord record = pending_.front();
+      if (!engine_.has_partition(*record.header)) {  // the topic was made again with fewer
+        auto& header = const_cast<RecordHeader&>(*record.header);
+        header.partition_or_hash = 0;
+      }
       if (!engine_.append(record, network_.now())) return;
       if (!record.large()) (void)pool_.release(record.block, record.header->generation, 1);
       pending_.pop_front();
@@ -295,6 +276,11 @@ class Simulation {
       for (const auto& stored : partition.log.batches()) {
         wire::BatchView batch;
         EXPECT_FALSE(wire::read_batch(stored.bytes, batch).what);
+        std::vector<std::byte> plain(256 * kKiB);
+        if (batch.is_compressed()) {
+          plain.resize(wire::unpack(shape_.options.compression.codec, batch.records, plain));
+          batch.records = plain;
+        }
         wire::RecordCursor cursor = batch.cursor();
         wire::RecordView record;
         std::int64_t offset = batch.header.base_offset;
@@ -304,7 +290,7 @@ class Simulation {
           offsets_[number].push_back(offset++);
           EXPECT_EQ(batch.header.base_timestamp_ms + record.timestamp_delta,
                     1'000 + static_cast<std::int64_t>(number));
-          if (shape_.options.idempotence) {
+          if (exact()) {
             EXPECT_GT(static_cast<std::int64_t>(number), last)
                 << "out of order in partition " << partition.index;
           }
@@ -315,13 +301,20 @@ class Simulation {
     return copies;
   }
 
+  // A new log takes any sequence first, from what was in flight when the old one went, unless
+  // requests name the topic by its id.
+  [[nodiscard]] bool exact() const {
+    return shape_.options.idempotence &&
+           (!shape_.remakes || shape_.caps.at(ApiKey::kProduce) >= 13);
+  }
+
   void check_one(const Sent& sent, std::uint64_t copies) {
     SCOPED_TRACE("record " + std::to_string(sent.number));
     const Delivery& delivery = sent.delivery;
-    if (shape_.options.idempotence) {
+    if (exact()) {
       EXPECT_LE(copies, 1u) << "doubled";
     }
-    if (delivery.fate == Fate::Delivered && shape_.options.acks == Acks::All) {
+    if (delivery.fate == Fate::Delivered && shape_.options.acks == Acks::All && !shape_.remakes) {
       EXPECT_GE(copies, 1u) << "lost";
       if (delivery.offset >= 0) {
         EXPECT_NE(std::ranges::find(offsets_[sent.number], delivery.offset),
@@ -331,8 +324,14 @@ class Simulation {
     if (delivery.fate == Fate::Failed || delivery.fate == Fate::Dropped) {
       EXPECT_EQ(copies, 0u) << "it is in the log, and its fate denies it";
     }
-    const bool may_end_badly =
-        shape_.options.delivery_timeout > 0ms || shape_.rejects || shape_.evicts;
+    const bool bad = shape_.compacted && !has_key(sent.number);
+    if (bad) {
+      EXPECT_NE(delivery.fate, Fate::Delivered) << "the topic wants keys";
+    }
+    const bool may_end_badly = bad || shape_.options.delivery_timeout > 0ms || shape_.rejects ||
+                               shape_.evicts || shape_.remakes ||
+                               shape_.message_bytes_max < 25'000 ||
+                               (shape_.compacted && delivery.fate == Fate::Unknown);
     if (!may_end_badly) {
       EXPECT_EQ(delivery.fate, Fate::Delivered);
     }
@@ -351,6 +350,7 @@ class Simulation {
   std::deque<Sent> sent_;  // callbacks point into it
   std::deque<StoredRecord> pending_;
   std::map<std::uint64_t, std::vector<std::int64_t>> offsets_;
+  std::uint64_t topic_partitions_ = 0;
   int standstills_ = 0;
 };
 

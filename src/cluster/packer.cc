@@ -72,4 +72,12 @@ void Packer::pack(Batch& batch, std::string_view topic, Pool& pool) noexcept {
   (void)batch.replace_records(choice->compression.codec, {output_.get(), packed}, pool);
 }
 
+std::span<const std::byte> Packer::unpack(const Batch& batch) noexcept {
+  if (batch.codec() == Codec::None) return {};
+  batch.copy_records(output_.get());
+  const std::size_t size = wire::unpack(batch.codec(), {output_.get(), batch.records_size()},
+                                        {input_.get(), input_max_});
+  return {input_.get(), size};
+}
+
 }  // namespace spillway

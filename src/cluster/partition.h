@@ -40,6 +40,9 @@ struct Partition {
   Session* leader = nullptr;
   std::int32_t leader_epoch = -1;
 
+  // Learned from MESSAGE_TOO_LARGE; on top of Options::batch_bytes_max.
+  std::uint32_t batch_bytes_max = UINT32_MAX;
+
   Batch* head = nullptr;
   Batch* tail = nullptr;
   std::uint32_t queued = 0;
@@ -89,9 +92,20 @@ struct Partition {
     window = static_cast<std::uint8_t>(window | 1U << (batch.order - window_begin));
   }
   void leave_window(const Batch& batch) noexcept {
+    if (static_cast<std::int32_t>(batch.order - window_begin) < 0)
+      return;  // a part of one that has left
     window = static_cast<std::uint8_t>(window & ~(1U << (batch.order - window_begin)));
     for (; window_begin != next_order && (window & 1U) == 0; ++window_begin)
       window = static_cast<std::uint8_t>(window >> 1);
+  }
+  // What was sent and certainly did not get into the log is as if it had never been sent.
+  void forget_sends() noexcept {
+    for (Batch* batch = head; batch != nullptr; batch = batch->next) {
+      batch->sends = 0;
+      batch->in_doubt = false;
+    }
+    window = 0;
+    window_begin = next_order;
   }
   // By order of first sends: before every batch that was never sent, after earlier retries.
   void push_retry(Batch& batch) noexcept;

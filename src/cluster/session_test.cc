@@ -10,6 +10,7 @@
 
 #include "wire/messages/metadata.h"
 #include "wire/messages/produce.h"
+#include "wire/messages/sasl_authenticate.h"
 
 namespace spillway {
 namespace {
@@ -215,6 +216,35 @@ TEST_F(SessionTest, ARequestThatDoesNotFitLeavesNothing) {
   EXPECT_FALSE(session_.any_in_flight());
   EXPECT_TRUE(session_.flush(transport_));
   EXPECT_TRUE(transport_.written.empty());
+}
+
+// A password goes through the buffer; what the connection took of it is not ours to wipe.
+TEST_F(SessionTest, ASecretIsWipedWhenItIsOutOrNeverWillBe) {
+  constexpr std::string_view kSecret = "correct-horse-battery-staple";
+  const auto holds = [this, kSecret] {
+    const std::string_view all(reinterpret_cast<const char*>(memory_->send.data()),
+                               memory_->send.size());
+    return all.find(kSecret) != all.npos;
+  };
+  const auto start = [this, kSecret] {
+    wire::SaslAuthenticateRequest request;
+    request.auth_bytes = std::as_bytes(std::span(kSecret));
+    ASSERT_TRUE(session_.start(request, 2, "me", MonoTime{}));
+    session_.wipe_after_send();
+  };
+  start();
+  transport_.write_limit = 10;
+  EXPECT_FALSE(session_.flush(transport_));
+  EXPECT_TRUE(holds());
+  transport_.write_limit = SIZE_MAX;
+  EXPECT_TRUE(session_.flush(transport_));
+  EXPECT_FALSE(holds());
+  session_.pop_oldest();
+  start();
+  EXPECT_TRUE(holds());
+  session_.pop_oldest();
+  session_.down();
+  EXPECT_FALSE(holds());
 }
 
 TEST_F(SessionTest, RequestsLeaveInTheOrderTheyCame) {

@@ -87,28 +87,28 @@ bool Topics::all_ready() const noexcept {
 
 bool Topics::describe(std::uint32_t id, const wire::Uuid& uuid, std::int32_t partitions) {
   Entry& entry = topics_[id];
+  const bool again = made_again(id, uuid);
   entry.uuid = uuid;
-  bool complete = true;
-  const auto missing = static_cast<std::uint32_t>(std::max(0, partitions - entry.partitions));
+  const auto missing = static_cast<std::uint32_t>(std::max(0, partitions - entry.rows));
   const std::uint32_t granted = std::min(missing, partitions_max_ - partitions_used_);
   if (granted > 0 && entry.extent_count < kExtentsMax) {
     Extent& extent = entry.extents[entry.extent_count++];
-    extent = {partitions_used_, entry.partitions,
-              entry.partitions + static_cast<std::int32_t>(granted)};
+    extent = {partitions_used_, entry.rows, entry.rows + static_cast<std::int32_t>(granted)};
     for (std::uint32_t i = 0; i < granted; ++i) {
       Partition& partition = partitions_[partitions_used_ + i];
       partition.topic = id;
-      partition.index = entry.partitions + static_cast<std::int32_t>(i);
+      partition.index = entry.rows + static_cast<std::int32_t>(i);
     }
     partitions_used_ += granted;
-    entry.partitions = extent.end;
+    entry.rows = extent.end;
   }
-  complete = entry.partitions >= partitions;
-  if (entry.sticky.current() < 0) {
+  const std::int32_t usable = std::min(partitions, entry.rows);
+  entry.partitions = again ? usable : std::max(entry.partitions, usable);
+  if (again || entry.sticky.current() < 0) {
     entry.sticky = {std::uint64_t{id} * 0x9E3779B97F4A7C15U + 1, adaptive_, sticky_bytes_};
   }
   if (entry.partitions > 0) set_state(entry, TopicState::Ready);
-  return complete;
+  return entry.partitions >= partitions;
 }
 
 void Topics::mark_unknown(std::uint32_t id, std::int16_t kafka_error) noexcept {

@@ -70,8 +70,13 @@ class Topics {
   }
   [[nodiscard]] bool all_ready() const noexcept;
 
-  // From metadata. Partitions only ever grow; false: Options::partitions_max is reached, the rest
-  // is not used.
+  // Whether a topic with this id has taken the name of the one that we know.
+  [[nodiscard]] bool made_again(std::uint32_t id, const wire::Uuid& uuid) const noexcept {
+    const wire::Uuid& known = topics_[id].uuid;
+    return known != wire::Uuid{} && uuid != wire::Uuid{} && known != uuid;
+  }
+  // From metadata. A topic only grows, unless it was made again; false: Options::partitions_max is
+  // reached, the rest is not used.
   bool describe(std::uint32_t id, const wire::Uuid& uuid, std::int32_t partitions);
   void mark_unknown(std::uint32_t id, std::int16_t kafka_error) noexcept;
 
@@ -89,7 +94,8 @@ class Topics {
     std::atomic<TopicState> state{TopicState::Pending};
     std::atomic<std::int16_t> kafka_error{0};
     wire::Uuid uuid;
-    std::int32_t partitions = 0;
+    std::int32_t partitions = 0;  // that the cluster has
+    std::int32_t rows = 0;        // of the table; more only if the topic was made again with fewer
     std::uint32_t extent_count = 0;
     std::array<Extent, kExtentsMax> extents;
     StickyPartitioner sticky{0, true, 1};  // replaced when the topic is first described

@@ -24,15 +24,22 @@ void hint_leader(const Partition& partition, PartitionOut& out) {
   out.current_leader.leader_epoch = partition.leader_epoch;
 }
 
-void append(Context& context, Partition& partition, const PartitionIn& in, PartitionOut& out) {
+void append(Context& context, const Topic& topic, Partition& partition, const PartitionIn& in,
+            PartitionOut& out) {
   DevCluster& cluster = context.cluster;
   if (!cluster.options().store) {
     out.base_offset = partition.log.skip(claimed_records(in.records.bytes()));
     return;
   }
-  const BatchVerdict verdict = check_batch(in.records.bytes(), cluster.options().message_bytes_max);
+  const BatchVerdict verdict =
+      check_batch(in.records.bytes(), cluster.options().message_bytes_max, topic.compacted);
   out.error_code = code_of(verdict.error);
   if (verdict.why != nullptr) out.error_message = verdict.why;
+  if (!verdict.bad.empty()) {
+    const auto errors = context.allocate<Response::RecordError>(verdict.bad.size());
+    for (std::size_t i = 0; i < errors.size(); ++i) errors[i].batch_index = verdict.bad[i];
+    out.record_errors = errors;
+  }
   if (verdict.error != KafkaError::kNone) return;
   const AppendResult result =
       cluster.append(partition, verdict.facts, in.records.bytes(), context.now.wall_ms);
@@ -55,7 +62,7 @@ void produce_one(Context& context, Topic& topic, const PartitionIn& in, Partitio
     fail(out, KafkaError::kNotLeaderOrFollower);
     return hint_leader(*partition, out);
   }
-  append(context, *partition, in, out);
+  append(context, topic, *partition, in, out);
   out.log_start_offset = partition->log.start_offset();
   if (faults.error_after_append.has_value()) fail(out, *faults.error_after_append);
 }

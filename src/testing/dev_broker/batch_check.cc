@@ -14,7 +14,7 @@ constexpr std::size_t kLastOffsetDeltaAt = 23;
 constexpr std::size_t kUnpackedMax = 64 * kMiB;
 
 BatchVerdict refuse(KafkaError error, const char* why) {
-  return {error, why, {}};
+  return {error, why, {}, {}};
 }
 
 BatchFacts facts_of(const wire::BatchHeader& header) {
@@ -33,27 +33,36 @@ const char* producer_fault(const wire::BatchHeader& header) {
 }
 
 // What a broker does with a packed batch: unpacks it, so that damage is found before it is stored.
-wire::DecodeError validate(const wire::BatchView& batch) {
-  if (!batch.is_compressed()) return wire::validate_records(batch);
+wire::DecodeError unpack(wire::BatchView& batch, std::vector<std::byte>& memory) {
   const auto codec = static_cast<Codec>(batch.header.attributes & wire::kCompressionMask);
+  if (codec == Codec::None) return {};
   if (codec > Codec::Zstd) return {"no such codec"};
-  std::vector<std::byte> records;
   std::size_t size = 0;
   for (std::size_t room = 256 * kKiB; size == 0; room *= 4) {
     if (room > kUnpackedMax) return {"the records cannot be unpacked"};
-    records.resize(room);
-    size = wire::unpack(codec, batch.records, records);
+    memory.resize(room);
+    size = wire::unpack(codec, batch.records, memory);
   }
-  wire::BatchView plain = batch;
-  plain.header.attributes =
-      static_cast<std::int16_t>(plain.header.attributes & ~wire::kCompressionMask);
-  plain.records = std::span(records).first(size);
-  return wire::validate_records(plain);
+  batch.header.attributes =
+      static_cast<std::int16_t>(batch.header.attributes & ~wire::kCompressionMask);
+  batch.records = std::span(memory).first(size);
+  return {};
+}
+
+std::vector<std::int32_t> without_key(const wire::BatchView& batch) {
+  std::vector<std::int32_t> found;
+  wire::RecordCursor cursor = batch.cursor();
+  wire::RecordView record;
+  for (std::int32_t index = 0; cursor.next(record); ++index) {
+    if (!record.key.has_value()) found.push_back(index);
+  }
+  return found;
 }
 
 }  // namespace
 
-BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max) {
+BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max,
+                         bool keys_required) {
   if (records.size() > kMagicAt &&
       static_cast<std::int8_t>(records[kMagicAt]) != wire::kBatchMagic) {
     return refuse(KafkaError::kInvalidRecord, "only record batches of magic 2 are accepted");
@@ -67,11 +76,18 @@ BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_m
   if (records.size() > bytes_max) {
     return refuse(KafkaError::kMessageTooLarge, "the batch is larger than message.max.bytes");
   }
-  const wire::DecodeError invalid = validate(batch);
+  std::vector<std::byte> memory;
+  wire::DecodeError invalid = unpack(batch, memory);
+  if (invalid.what == nullptr) invalid = wire::validate_records(batch);
   if (invalid.what != nullptr) return refuse(KafkaError::kInvalidRecord, invalid.what);
   const char* fault = producer_fault(batch.header);
   if (fault != nullptr) return refuse(KafkaError::kInvalidRecord, fault);
-  return {KafkaError::kNone, nullptr, facts_of(batch.header)};
+  if (keys_required) {
+    BatchVerdict verdict = refuse(KafkaError::kInvalidRecord, "a compacted topic wants keys");
+    verdict.bad = without_key(batch);
+    if (!verdict.bad.empty()) return verdict;
+  }
+  return {KafkaError::kNone, nullptr, facts_of(batch.header), {}};
 }
 
 std::int32_t claimed_records(std::span<const std::byte> records) noexcept {

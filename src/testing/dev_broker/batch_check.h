@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "testing/dev_broker/cluster.h"
 
@@ -13,10 +14,12 @@ struct BatchVerdict {
   KafkaError error = KafkaError::kNone;
   const char* why = nullptr;  // a static sentence when there is an error
   BatchFacts facts;
+  std::vector<std::int32_t> bad;  // the records that are at fault, if only some are (KIP-467)
 };
 
 // CRC, magic, lengths, counts, offset deltas and producer fields, packed records included.
-[[nodiscard]] BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max);
+[[nodiscard]] BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max,
+                                       bool keys_required = false);
 
 // The record count a batch claims, from two fields of its header, unchecked; 0 if there is no
 // header.

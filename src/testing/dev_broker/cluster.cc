@@ -34,9 +34,11 @@ Partition* Topic::partition(std::int32_t index) noexcept {
   return &partitions[static_cast<std::size_t>(index)];
 }
 
-DevCluster::DevCluster(ClusterOptions options) : options_(options) {
-  SPILL_CHECK(options.nodes >= 1 && options.nodes <= kNodesMax, "a dev cluster has 1 to 64 nodes");
-  for (std::int32_t i = 0; i < options.nodes; ++i) {
+DevCluster::DevCluster(ClusterOptions options)
+    : options_(std::move(options)), login_desk_(options_.sasl) {
+  SPILL_CHECK(options_.nodes >= 1 && options_.nodes <= kNodesMax,
+              "a dev cluster has 1 to 64 nodes");
+  for (std::int32_t i = 0; i < options_.nodes; ++i) {
     nodes_.push_back({kFirstNodeId + i, "127.0.0.1", 0, true, true});
   }
 }
@@ -103,7 +105,7 @@ KafkaError DevCluster::create_topic(std::string_view name, std::int32_t partitio
   const std::int32_t copies = std::clamp(replication_factor, 1, options_.nodes);
   Topic& topic = topics_[std::string(name)];
   topic.name = name;
-  topic.id = uuid_of(name, topics_.size());
+  topic.id = uuid_of(name, ++topics_made_);
   topic.partitions.resize(static_cast<std::size_t>(partitions));
   for (std::int32_t index = 0; index < partitions; ++index) {
     Partition& partition = *topic.partition(index);
@@ -116,6 +118,19 @@ KafkaError DevCluster::create_topic(std::string_view name, std::int32_t partitio
   topics_by_id_[topic.id] = &topic;
   partition_count_ += topic.partitions.size();
   return KafkaError::kNone;
+}
+
+bool DevCluster::delete_topic(std::string_view name) {
+  const auto found = topics_.find(name);
+  if (found == topics_.end()) return false;
+  for (Partition& partition : found->second.partitions) {
+    std::erase(arrivals_, &partition);
+    while (!partition.log.batches().empty()) log_bytes_ -= partition.log.drop_oldest();
+  }
+  partition_count_ -= found->second.partitions.size();
+  topics_by_id_.erase(found->second.id);
+  topics_.erase(found);
+  return true;
 }
 
 Topic* DevCluster::find_topic(std::string_view name) noexcept {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "testing/dev_broker/login.h"
 #include "testing/dev_broker/partition_log.h"
 #include "testing/dev_broker/producer_states.h"
 #include "wire/errors.h"
@@ -35,7 +36,8 @@ struct ClusterOptions {
   std::int32_t auto_create_partitions = 1;
   std::size_t log_bytes_max = std::size_t{256} << 20;  // all partitions together
   std::size_t message_bytes_max = 1'048'588;           // one batch
-  bool store = true;  // false: offsets are given out, nothing is checked or kept
+  SaslSettings sasl = {};  // who may log in; nobody: everybody is welcome
+  bool store = true;       // false: offsets are given out, nothing is checked or kept
 };
 
 struct ClusterNode {
@@ -58,6 +60,7 @@ struct Partition {
 struct Topic {
   std::string name;
   wire::Uuid id;
+  bool compacted = false;             // every record must have a key
   std::vector<Partition> partitions;  // never resized: others hold pointers into it
 
   [[nodiscard]] Partition* partition(std::int32_t index) noexcept;
@@ -104,6 +107,8 @@ class DevCluster {
 
   KafkaError create_topic(std::string_view name, std::int32_t partitions,
                           std::int32_t replication_factor = kReplicasMax);
+  // With its log; a topic of the same name made afterwards is another one. False: there is none.
+  bool delete_topic(std::string_view name);
   [[nodiscard]] Topic* find_topic(std::string_view name) noexcept;
   [[nodiscard]] Topic* find_topic(const wire::Uuid& topic_id) noexcept;
   [[nodiscard]] std::map<std::string, Topic, std::less<>>& topics() noexcept { return topics_; }
@@ -115,6 +120,8 @@ class DevCluster {
   [[nodiscard]] std::uint64_t append_count() const noexcept { return append_count_; }
   [[nodiscard]] std::size_t log_bytes() const noexcept { return log_bytes_; }
 
+  [[nodiscard]] LoginDesk& login_desk() noexcept { return login_desk_; }
+
   // Never the same id twice; the epoch starts at 0.
   [[nodiscard]] std::int64_t new_producer_id() noexcept { return next_producer_id_++; }
 
@@ -124,11 +131,13 @@ class DevCluster {
   void elect(Partition& partition);
 
   ClusterOptions options_;
+  LoginDesk login_desk_;
   std::string id_ = "spillway-dev-cluster";
   std::vector<ClusterNode> nodes_;
   std::map<std::string, Topic, std::less<>> topics_;
   std::map<wire::Uuid, Topic*> topics_by_id_;
   std::size_t partition_count_ = 0;
+  std::size_t topics_made_ = 0;
   std::deque<Partition*> arrivals_;  // one entry per stored batch, oldest first
   std::size_t log_bytes_ = 0;
   std::uint64_t append_count_ = 0;
