@@ -125,7 +125,7 @@ void SimNetwork::receive(ConnectionId id, Peer& peer, std::span<const std::byte>
 void SimNetwork::handle(ConnectionId id, Peer& peer, std::span<const std::byte> frame) {
   Parked parked;
   Node& node = *nodes_[static_cast<std::size_t>(peer.node - kFirstNodeId)];
-  const Outcome outcome = node.handle_request(frame, {now_, kWallMs}, parked);
+  const Outcome outcome = node.handle_request(frame, {now_, kWallMs}, peer.login, parked);
   switch (outcome.kind) {
     case Outcome::Kind::Answer:
       deliver(id, peer, {outcome.answer.begin(), outcome.answer.end()}, outcome.send_at);

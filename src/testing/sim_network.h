@@ -48,6 +48,7 @@ class SimNetwork final : public Transport {
  private:
   struct Peer {  // the broker's end of a connection
     std::int32_t node = 0;
+    Login login;
     std::vector<std::byte> inbox;
     MonoTime arrival{};    // of the last bytes on their way to the broker
     MonoTime departure{};  // of the last answer on its way to the client

@@ -88,7 +88,7 @@ void Connection::handle_frames(Now now) {
     const auto frame = next_frame();
     if (!frame.has_value()) return;
     Parked request;
-    const Outcome outcome = node_.handle_request(*frame, now, request);
+    const Outcome outcome = node_.handle_request(*frame, now, login_, request);
     if (outcome.kind == Outcome::Kind::Park) {
       parked_ = Waiting{request, outcome.wake_at};
       return;
@@ -124,7 +124,7 @@ void Connection::advance(Now now, bool look_again) {
   if (closed_) return;
   if (parked_.has_value() && (look_again || parked_->wake_at <= now.mono)) {
     const auto frame = next_frame();
-    const Outcome outcome = node_.resume(*frame, now, parked_->request);
+    const Outcome outcome = node_.resume(*frame, now, login_, parked_->request);
     if (outcome.kind != Outcome::Kind::Park) {
       parked_.reset();
       settle(outcome, *frame);

@@ -56,6 +56,7 @@ class Connection {
 
   FileDescriptor fd_;
   Node& node_;
+  Login login_;
   std::size_t frame_bytes_max_;
 
   // Received and not yet used: in_[begin_, end_). Grows with what has arrived, not with what a

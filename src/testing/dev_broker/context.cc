@@ -33,6 +33,8 @@ bool is_served(std::int16_t api_key) noexcept {
     case ApiKey::kCreateTopics:
     case ApiKey::kInitProducerId:
     case ApiKey::kDescribeProducers:
+    case ApiKey::kSaslHandshake:
+    case ApiKey::kSaslAuthenticate:
       return true;
     default:
       return false;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "testing/dev_broker/cluster.h"
 #include "testing/dev_broker/faults.h"
+#include "testing/dev_broker/login.h"
 #include "wire/arena.h"
 #include "wire/messages/api_versions.h"
 #include "wire/messages/create_topics.h"
@@ -22,6 +23,8 @@
 #include "wire/messages/list_offsets.h"
 #include "wire/messages/metadata.h"
 #include "wire/messages/produce.h"
+#include "wire/messages/sasl_authenticate.h"
+#include "wire/messages/sasl_handshake.h"
 
 namespace spillway::dev {
 
@@ -45,6 +48,7 @@ class Context {
  public:
   DevCluster& cluster;
   Faults& faults;
+  Login& login;  // of the connection
   const VersionCaps& caps;
   wire::Arena& arena;               // holds the request and the arrays of the answer
   std::vector<std::byte>& scratch;  // holds the records of the answer
@@ -57,6 +61,7 @@ class Context {
   FaultPlan plan;
   MonoTime wake_at = kNever;
   bool out_of_memory = false;
+  bool hang_up = false;  // behind the answer
 
   // An array for the answer; empty when the arena is full, which closes the connection.
   template <typename T>
@@ -98,5 +103,9 @@ Reply handle(Context& context, const wire::MetadataRequest& request,
              wire::MetadataResponse& response);
 Reply handle(Context& context, const wire::ProduceRequest& request,
              wire::ProduceResponse& response);
+Reply handle(Context& context, const wire::SaslAuthenticateRequest& request,
+             wire::SaslAuthenticateResponse& response);
+Reply handle(Context& context, const wire::SaslHandshakeRequest& request,
+             wire::SaslHandshakeResponse& response);
 
 }  // namespace spillway::dev

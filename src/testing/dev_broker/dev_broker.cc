@@ -12,6 +12,7 @@ ClusterOptions cluster_options(const DevBrokerOptions& options) {
           .auto_create_partitions = options.auto_create_partitions,
           .log_bytes_max = options.log_bytes_max,
           .message_bytes_max = options.message_bytes_max,
+          .sasl = options.sasl,
           .store = !options.null};
 }
 

@@ -7,7 +7,7 @@
 //   for (const DevRecord& record : broker.records("t", 0)) …
 //
 // It checks batches, sequences and epochs as Kafka does, keeps a bounded log in memory, and breaks
-// on request. It has no groups, no transactions, no security, no replication: the replicas of a
+// on request. It has no groups, no transactions, no permissions, no replication: the replicas of a
 // partition share one log, so a move of leadership never loses records.
 #pragma once
 
@@ -39,6 +39,8 @@ struct DevBrokerOptions {
   bool null = false;  // acknowledge Produce without checking or keeping anything
   VersionCaps version_caps = {};
   std::uint64_t seed = 1;  // of the faults
+  // Who may log in; nobody: everybody is welcome.
+  SaslSettings sasl = {};
 };
 
 struct DevHeader {

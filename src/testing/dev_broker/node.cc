@@ -32,26 +32,29 @@ Node::Node(std::int32_t id, DevCluster& cluster, Faults& faults, const VersionCa
       arena_bytes_(std::make_unique_for_overwrite<std::byte[]>(kArenaBytes)),
       answer_(kAnswerBytesFirst) {}
 
-Outcome Node::handle_request(std::span<const std::byte> frame, Now now, Parked& parked) {
+Outcome Node::handle_request(std::span<const std::byte> frame, Now now, Login& login,
+                             Parked& parked) {
   parked = {now.mono, {}};
-  return run(frame, now, parked, false);
+  return run(frame, now, login, parked, false);
 }
 
-Outcome Node::resume(std::span<const std::byte> frame, Now now, Parked& parked) {
-  return run(frame, now, parked, true);
+Outcome Node::resume(std::span<const std::byte> frame, Now now, Login& login, Parked& parked) {
+  return run(frame, now, login, parked, true);
 }
 
-Outcome Node::run(std::span<const std::byte> frame, Now now, Parked& parked, bool is_retry) {
+Outcome Node::run(std::span<const std::byte> frame, Now now, Login& login, Parked& parked,
+                  bool is_retry) {
   wire::Reader in(frame);
   wire::RequestHeader raw;
   if (!wire::read_request_header(in, raw) || !is_served(raw.api_key)) return {};
   const Header header{static_cast<ApiKey>(raw.api_key), raw.api_version, raw.correlation_id};
+  if (!is_retry && !login.allows(header.api, cluster_.login_desk(), now.mono)) return {};
   if (!is_retry) faults_.apply({header.api, id_}, parked.plan);
   if (parked.plan.close_before) return {};
   if (parked.plan.swallow) return {.kind = Outcome::Kind::Mute};
   wire::Arena arena({arena_bytes_.get(), kArenaBytes});
   scratch_.clear();
-  Context context{cluster_,   faults_,         caps_, arena,          scratch_, id_,
+  Context context{cluster_,   faults_,         login, caps_,          arena,    scratch_,   id_,
                   header.api, raw.api_version, now,   parked.arrived, is_retry, parked.plan};
   const Outcome outcome = dispatch(in, header, context);
   parked.plan = context.plan;
@@ -86,6 +89,11 @@ Outcome Node::dispatch(wire::Reader& in, const Header& header, Context& context)
     case ApiKey::kDescribeProducers:
       return serve<wire::DescribeProducersRequest, wire::DescribeProducersResponse>(in, header,
                                                                                     context);
+    case ApiKey::kSaslHandshake:
+      return serve<wire::SaslHandshakeRequest, wire::SaslHandshakeResponse>(in, header, context);
+    case ApiKey::kSaslAuthenticate:
+      return serve<wire::SaslAuthenticateRequest, wire::SaslAuthenticateResponse>(in, header,
+                                                                                  context);
     default:
       return {};
   }
@@ -110,7 +118,8 @@ Outcome Node::serve(wire::Reader& in, const Header& header, Context& context) {
   if (context.out_of_memory) return {};
   switch (reply) {
     case Reply::Answer:
-      response.throttle_time_ms = static_cast<std::int32_t>(context.plan.throttle.count());
+      if constexpr (requires { response.throttle_time_ms; })
+        response.throttle_time_ms = static_cast<std::int32_t>(context.plan.throttle.count());
       return encode(header, context, response);
     case Reply::NoAnswer:
       return {.kind = Outcome::Kind::NoAnswer};
@@ -123,11 +132,11 @@ Outcome Node::serve(wire::Reader& in, const Header& header, Context& context) {
 }
 
 template <typename Response>
-Outcome Node::encode(const Header& header, Context& /*context*/, const Response& response) {
+Outcome Node::encode(const Header& header, Context& context, const Response& response) {
   while (true) {
     wire::Writer out(answer_);
     if (wire::write_response(out, response, header.version, header.correlation_id)) {
-      return {.kind = Outcome::Kind::Answer, .answer = out.bytes()};
+      return {.kind = Outcome::Kind::Answer, .answer = out.bytes(), .close_after = context.hang_up};
     }
     if (answer_.size() >= kAnswerBytesMax) return {};
     answer_.resize(std::min(answer_.size() * 2, kAnswerBytesMax));

@@ -45,9 +45,10 @@ class Node {
   Node(std::int32_t id, DevCluster& cluster, Faults& faults, const VersionCaps& caps);
 
   // `frame` starts behind its length. Any bytes are allowed; what is no request for us closes.
-  Outcome handle_request(std::span<const std::byte> frame, Now now, Parked& parked);
+  // `login` is the connection's: what it says decides what may be asked.
+  Outcome handle_request(std::span<const std::byte> frame, Now now, Login& login, Parked& parked);
   // The same frame again after Park.
-  Outcome resume(std::span<const std::byte> frame, Now now, Parked& parked);
+  Outcome resume(std::span<const std::byte> frame, Now now, Login& login, Parked& parked);
 
   [[nodiscard]] std::int32_t id() const noexcept { return id_; }
 
@@ -58,7 +59,8 @@ class Node {
     std::int32_t correlation_id;
   };
 
-  Outcome run(std::span<const std::byte> frame, Now now, Parked& parked, bool is_retry);
+  Outcome run(std::span<const std::byte> frame, Now now, Login& login, Parked& parked,
+              bool is_retry);
   Outcome dispatch(wire::Reader& in, const Header& header, Context& context);
   Outcome refuse_version(const Header& header, Context& context);
   template <typename Request, typename Response>

@@ -21,6 +21,7 @@ class NodeTest : public ::testing::Test {
   void restart(ClusterOptions options, VersionCaps caps = {}) {
     cluster_ = std::make_unique<DevCluster>(options);
     cluster_->create_topic("t", 2);
+    login_ = {};
     node_ = std::make_unique<Node>(kFirstNodeId, *cluster_, faults_, caps);
   }
 
@@ -29,10 +30,11 @@ class NodeTest : public ::testing::Test {
   // A frame as make_frame gives it, with its length.
   Outcome handle_frame(const std::vector<std::byte>& frame) {
     frame_ = frame;
-    return node_->handle_request(std::span<const std::byte>(frame_).subspan(4), now(), parked_);
+    return node_->handle_request(std::span<const std::byte>(frame_).subspan(4), now(), login_,
+                                 parked_);
   }
   Outcome resume() {
-    return node_->resume(std::span<const std::byte>(frame_).subspan(4), now(), parked_);
+    return node_->resume(std::span<const std::byte>(frame_).subspan(4), now(), login_, parked_);
   }
 
   template <typename Response, typename Request>
@@ -69,6 +71,7 @@ class NodeTest : public ::testing::Test {
   std::unique_ptr<DevCluster> cluster_;
   std::unique_ptr<Node> node_;
   MonoDuration time_{0};
+  Login login_;
   Parked parked_;
   std::vector<std::byte> frame_;
   Decoded<wire::ProduceResponse> produced_;

@@ -71,6 +71,9 @@ std::vector<Frame> sound_frames() {
   add_frames(out, wire::InitProducerIdRequest{});
   add_frames(out, wire::FindCoordinatorRequest{});
   add_frames(out, wire::DescribeProducersRequest{});
+  add_frames(out, wire::SaslHandshakeRequest{"PLAIN"});
+  constexpr std::string_view kPlain{"\0user\0password", 14};
+  add_frames(out, wire::SaslAuthenticateRequest{std::as_bytes(std::span(kPlain))});
   return out;
 }
 
@@ -84,12 +87,13 @@ class NodeRobustness : public ::testing::Test {
     std::copy(frame.begin(), frame.end(), exact.get());
     Parked parked;
     const Now now{MonoTime{}, 0};
-    return node_.handle_request({exact.get(), frame.size()}, now, parked).kind;
+    return node_.handle_request({exact.get(), frame.size()}, now, login_, parked).kind;
   }
   int random(int below) { return static_cast<int>(random_() % static_cast<unsigned>(below)); }
 
   std::mt19937_64 random_{seed()};
   Faults faults_{1};
+  Login login_;
   DevCluster cluster_{{.nodes = 2, .auto_create = true, .log_bytes_max = 1 << 20}};
   Node node_{kFirstNodeId, cluster_, faults_, {}};
   std::vector<Frame> sound_ = sound_frames();
