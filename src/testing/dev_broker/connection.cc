@@ -23,8 +23,23 @@ bool is_transient(int error) noexcept {
 
 }  // namespace
 
-Connection::Connection(FileDescriptor fd, Node& node, std::size_t frame_bytes_max)
-    : fd_(std::move(fd)), node_(node), frame_bytes_max_(frame_bytes_max), in_(kInBytesFirst) {}
+Connection::Connection(FileDescriptor fd, Node& node, std::size_t frame_bytes_max,
+                       std::unique_ptr<TlsStream> tls)
+    : fd_(std::move(fd)),
+      tls_(std::move(tls)),
+      node_(node),
+      frame_bytes_max_(frame_bytes_max),
+      in_(kInBytesFirst) {}
+
+ssize_t Connection::receive(std::span<std::byte> into) {
+  if (tls_ != nullptr) return tls_->receive(into);
+  return ::recv(fd_.get(), into.data(), into.size(), 0);
+}
+
+ssize_t Connection::transmit(std::span<const std::byte> bytes) {
+  if (tls_ != nullptr) return tls_->send(bytes);
+  return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
 
 bool Connection::wants_read() const noexcept {
   return !ending_ && !parked_.has_value() && out_bytes_ <= kOutBytesMax;
@@ -42,8 +57,15 @@ MonoTime Connection::wake_at() const noexcept {
 
 void Connection::on_readable(Now now) {
   if (!wants_read()) return;
+  read_once();
+  if (closed_) return;
+  handle_frames(now);
+  flush(now);
+}
+
+void Connection::read_once() {
   make_room();
-  const ssize_t got = ::recv(fd_.get(), in_.data() + end_, in_.size() - end_, 0);
+  const ssize_t got = receive(std::span(in_).subspan(end_));
   if (got == 0 || (got < 0 && !is_transient(errno))) {
     closed_ = true;
     return;
@@ -51,8 +73,6 @@ void Connection::on_readable(Now now) {
   if (got < 0) return;
   end_ += static_cast<std::size_t>(got);
   if (muted_) begin_ = end_ = 0;
-  handle_frames(now);
-  flush(now);
 }
 
 void Connection::make_room() {
@@ -132,6 +152,10 @@ void Connection::advance(Now now, bool look_again) {
   }
   flush(now);
   handle_frames(now);
+  while (tls_ != nullptr && !closed_ && wants_read() && tls_->pending()) {
+    read_once();
+    handle_frames(now);
+  }
   flush(now);
 }
 
@@ -140,8 +164,7 @@ void Connection::flush(Now now) {
   while (!closed_ && !out_.empty() && out_.front().send_at <= now.mono) {
     Pending& front = out_.front();
     if (sent_ < front.bytes.size()) {
-      const ssize_t put =
-          ::send(fd_.get(), front.bytes.data() + sent_, front.bytes.size() - sent_, MSG_NOSIGNAL);
+      const ssize_t put = transmit(std::span<const std::byte>(front.bytes).subspan(sent_));
       if (put < 0) {
         blocked_ = is_transient(errno);
         closed_ = !blocked_;

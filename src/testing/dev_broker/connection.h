@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "testing/dev_broker/listener.h"
 #include "testing/dev_broker/node.h"
+#include "testing/dev_broker/tls_stream.h"
 
 namespace spillway::dev {
 
@@ -21,7 +23,9 @@ class Connection {
   // Answers queued beyond this stop the handling of further requests until the client has read.
   static constexpr std::size_t kOutBytesMax = std::size_t{16} << 20;
 
-  Connection(FileDescriptor fd, Node& node, std::size_t frame_bytes_max);
+  // `tls` null: plaintext.
+  Connection(FileDescriptor fd, Node& node, std::size_t frame_bytes_max,
+             std::unique_ptr<TlsStream> tls = nullptr);
 
   // One read, then every whole frame in it.
   void on_readable(Now now);
@@ -48,6 +52,9 @@ class Connection {
 
   [[nodiscard]] std::size_t available() const noexcept { return end_ - begin_; }
   [[nodiscard]] bool can_handle() const noexcept;
+  [[nodiscard]] ssize_t receive(std::span<std::byte> into);
+  [[nodiscard]] ssize_t transmit(std::span<const std::byte> bytes);
+  void read_once();
   void make_room();
   void handle_frames(Now now);
   [[nodiscard]] std::optional<std::span<const std::byte>> next_frame();
@@ -55,6 +62,7 @@ class Connection {
   void flush(Now now);
 
   FileDescriptor fd_;
+  std::unique_ptr<TlsStream> tls_;  // over fd_
   Node& node_;
   Login login_;
   std::size_t frame_bytes_max_;

@@ -56,7 +56,7 @@ DevBroker::DevBroker(const DevBrokerOptions& options)
     : cluster_(cluster_options(options)),
       faults_(options.seed),
       server_(cluster_, faults_, options.version_caps,
-              {options.host, options.port, options.frame_bytes_max}) {
+              {options.host, options.port, options.frame_bytes_max, options.tls}) {
   for (const TopicSpec& topic : options.topics) {
     if (cluster_.create_topic(topic.name, topic.partitions) != KafkaError::kNone) {
       error_ = "cannot make topic " + topic.name + ": its name or partition count is not allowed";

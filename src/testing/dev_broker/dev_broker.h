@@ -36,6 +36,7 @@ struct DevBrokerOptions {
                               << 20;          // all partitions together; the oldest batches go
   std::size_t message_bytes_max = 1'048'588;  // one batch, as Kafka's message.max.bytes
   std::size_t frame_bytes_max = std::size_t{16} << 20;
+  DevTls tls = {};    // every listener speaks TLS when it has a certificate
   bool null = false;  // acknowledge Produce without checking or keeping anything
   VersionCaps version_caps = {};
   std::uint64_t seed = 1;  // of the faults

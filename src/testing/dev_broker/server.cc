@@ -52,6 +52,9 @@ std::string Server::start() {
   epoll_ = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
   wake_ = FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!epoll_.is_open() || !wake_.is_open()) return "no descriptors left for the dev broker";
+  std::string unusable;
+  tls_ = open_tls(options_.tls, unusable);
+  if (!unusable.empty()) return unusable;
   watch(wake_.get(), kWakeToken, EPOLLIN, EPOLL_CTL_ADD);
   std::uint16_t port = options_.port;
   for (ClusterNode& node : cluster_.nodes()) {
@@ -158,8 +161,10 @@ void Server::accept_from(std::int32_t node_id) {
   Node& node = *nodes_[static_cast<std::size_t>(node_id - kFirstNodeId)];
   constexpr std::uint32_t kInterest = EPOLLIN | EPOLLRDHUP;
   watch(fd.get(), id, kInterest, EPOLL_CTL_ADD);
-  clients_.emplace(id,
-                   Client{Connection(std::move(fd), node, options_.frame_bytes_max), kInterest});
+  auto tls = tls_ != nullptr ? std::make_unique<TlsStream>(tls_, fd.get()) : nullptr;
+  clients_.emplace(
+      id,
+      Client{Connection(std::move(fd), node, options_.frame_bytes_max, std::move(tls)), kInterest});
 }
 
 // After the events: whatever is due, and what they have made possible for others.

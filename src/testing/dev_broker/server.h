@@ -20,6 +20,7 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;  // of the first node, the others follow; 0: each gets a free one
   std::size_t frame_bytes_max = std::size_t{16} << 20;
+  DevTls tls = {};
 };
 
 // Every access to the cluster while the server runs goes through lock(). All calls from any thread,
@@ -66,6 +67,7 @@ class Server {
   ServerOptions options_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<Listener> listeners_;
+  TlsListenerContext tls_;
   FileDescriptor epoll_;
   FileDescriptor wake_;
   std::thread thread_;
