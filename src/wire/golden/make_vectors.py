@@ -20,6 +20,10 @@ from kafka.protocol.metadata import (ApiVersionsRequest, ApiVersionsResponse, Fi
                                      FindCoordinatorResponse, MetadataRequest, MetadataResponse)
 from kafka.protocol.producer import (InitProducerIdRequest, InitProducerIdResponse, ProduceRequest,
                                      ProduceResponse)
+from kafka.protocol.producer import (AddOffsetsToTxnRequest, AddOffsetsToTxnResponse,
+                                     AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
+                                     EndTxnRequest, EndTxnResponse, TxnOffsetCommitRequest,
+                                     TxnOffsetCommitResponse)
 from kafka.protocol.sasl import (SaslAuthenticateRequest, SaslAuthenticateResponse,
                                  SaslHandshakeRequest, SaslHandshakeResponse)
 from kafka.record.default_records import DefaultRecordBatchBuilder
@@ -36,6 +40,10 @@ MESSAGES = [  # class, versions we implement
     (ListOffsetsRequest, 1, 10), (ListOffsetsResponse, 1, 10),
     (FindCoordinatorRequest, 0, 6), (FindCoordinatorResponse, 0, 6),
     (CreateTopicsRequest, 2, 7), (CreateTopicsResponse, 2, 7),
+    (AddPartitionsToTxnRequest, 0, 3), (AddPartitionsToTxnResponse, 0, 3),
+    (AddOffsetsToTxnRequest, 0, 4), (AddOffsetsToTxnResponse, 0, 4),
+    (EndTxnRequest, 0, 5), (EndTxnResponse, 0, 5),
+    (TxnOffsetCommitRequest, 0, 5), (TxnOffsetCommitResponse, 0, 5),
     (SaslHandshakeRequest, 0, 1), (SaslHandshakeResponse, 0, 1),
     (SaslAuthenticateRequest, 0, 2), (SaslAuthenticateResponse, 0, 2),
 ]
