@@ -11,6 +11,7 @@
 
 #include "apps/spillway/console.h"
 #include "apps/spillway/signals.h"
+#include "apps/spillway/tls_flags.h"
 #include "testing/dev_broker/dev_broker.h"
 
 namespace spillway::cli {
@@ -121,6 +122,7 @@ Command add_dev_broker_command(CLI::App& root) {
       ->type_name("SIZE")
       ->default_str("256MiB");
   app->add_flag("--auto-create", options->auto_create, "make topics that clients ask for");
+  add_tls_broker_flags(*app, options->tls);
   return {app, [options] { return run(*options); }};
 }
 
