@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "apps/spillway/console.h"
+#include "apps/spillway/sasl_flags.h"
 #include "apps/spillway/signals.h"
 #include "apps/spillway/tls_flags.h"
 #include "testing/dev_broker/dev_broker.h"
@@ -123,6 +124,7 @@ Command add_dev_broker_command(CLI::App& root) {
       ->default_str("256MiB");
   app->add_flag("--auto-create", options->auto_create, "make topics that clients ask for");
   add_tls_broker_flags(*app, options->tls);
+  add_sasl_broker_flags(*app, options->sasl);
   return {app, [options] { return run(*options); }};
 }
 

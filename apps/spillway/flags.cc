@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/spillway/sasl_flags.h"
 #include "apps/spillway/tls_flags.h"
 #include "apps/spillway/units.h"
 
@@ -165,6 +166,7 @@ void add_producer_flags(CLI::App& app, Options& options) {
       ->type_name("TIME")
       ->default_str("120s");
   add_tls_flags(app, options);
+  add_sasl_flags(app, options);
 }
 
 CLI::Option* add_when_full(CLI::App& app, WhenFull& value, const std::string& shown) {

@@ -31,7 +31,8 @@ CLI::Option* add_count(CLI::App& app, const std::string& name, std::uint64_t& va
 // only when everything has been read: then require_target ends the parse.
 void add_target_flags(CLI::App& app, SessionOptions& options);
 void require_target(const CLI::App& app, const SessionOptions& options);
-// --memory --when-full --block-deadline --acks --compression --linger --delivery-timeout --tls*.
+// --memory --when-full --block-deadline --acks --compression --linger --delivery-timeout --tls*
+// --sasl-*.
 void add_producer_flags(CLI::App& app, Options& options);
 // --ledger --progress.
 void add_report_flags(CLI::App& app, SessionOptions& options);

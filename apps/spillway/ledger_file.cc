@@ -114,6 +114,7 @@ std::string ledger_json(const Snapshot& snapshot, const Refusals& refusals, cons
       {"cpu_ns_per_record", accepted > 0 ? rounded(use.cpu_seconds * 1e9 / accepted, 10) : 0.0},
       {"by_reason", reasons_of(ledger)},
       {"refusals", refusals_of(refusals)}};
+  if (snapshot.authentications > 0) json["authentications"] = snapshot.authentications;
   if (latencies.send != nullptr) {
     json["send_latency_ns"] = percentiles_of(*latencies.send);
     json["clock_read_ns"] = rounded(latencies.clock_read_ns, 10);

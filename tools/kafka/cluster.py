@@ -4,6 +4,7 @@
   cluster.py start --nodes 3 --dir D [--owner PID]   prints the bootstrap line; the nodes go when PID goes
   cluster.py run --nodes 1 -- COMMAND...             starts, runs COMMAND with KAFKA_BOOTSTRAP and KAFKA_DIR set, stops
   cluster.py start --listener SSL --config K=V ...   one more port a node, named as its protocol (or NAME=PROTOCOL)
+  cluster.py start --scram 'SCRAM-SHA-256=[name=N,password=P]' ...   users that the nodes know from their birth
   cluster.py topic NAME --partitions 6 --replication 3 --config retention.ms=-1 --dir D
   cluster.py kill|restart|pause|resume NODE... --dir D   (NODE: 1, 2, ... or all)
   cluster.py leader TOPIC PARTITION | status | stop --dir D
@@ -63,7 +64,7 @@ class Cluster:
         ports = [node["listeners"][listener] if listener else node["port"] for node in self.state["nodes"]]
         return ",".join(f"127.0.0.1:{port}" for port in ports)
 
-    def create(self, count, owner, configs, jvm, listeners=()):
+    def create(self, count, owner, configs, jvm, listeners=(), users=()):
         self.folder.mkdir(parents=True, exist_ok=True)
         lib = subprocess.run([HERE / "fetch"], stdout=subprocess.PIPE, text=True)
         if lib.returncode:
@@ -77,7 +78,7 @@ class Cluster:
         for number in self.numbers():
             self.home(number).mkdir()
             (self.home(number) / "node.properties").write_text(properties(self, number, configs))
-        self.format()
+        self.format(users)
 
     def java(self, number, *arguments, **options):
         log = open(self.home(number) / "server.log", "ab")
@@ -86,9 +87,10 @@ class Cluster:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                 cwd=self.home(number), start_new_session=True, **options)
 
-    def format(self):
+    def format(self, users):
         identity = str(uuid.uuid4())
-        tools = [self.java(n, "kafka.tools.StorageTool", "format", "-t", identity, "-c", self.properties_path(n))
+        scram = [word for user in users for word in ("--add-scram", user)]
+        tools = [self.java(n, "kafka.tools.StorageTool", "format", "-t", identity, "-c", self.properties_path(n), *scram)
                  for n in self.numbers()]
         for number, tool in zip(self.numbers(), tools):
             if tool.wait():
@@ -230,7 +232,8 @@ def start(arguments):
     if cluster.state:
         fail(f"{cluster.file} exists already: stop that cluster first")
     cluster.create(arguments.nodes, arguments.owner, pairs(arguments.config), arguments.jvm,
-                   [(word, word) if "=" not in word else tuple(word.split("=", 1)) for word in arguments.listener])
+                   [(word, word) if "=" not in word else tuple(word.split("=", 1)) for word in arguments.listener],
+                   arguments.scram)
     if arguments.owner:
         subprocess.Popen([sys.executable, __file__, "watch", "--dir", cluster.folder], start_new_session=True,
                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -294,7 +297,8 @@ def parse():
 
     setting = ("--config", dict(action="append", default=[], metavar="KEY=VALUE"))
     listener = ("--listener", dict(action="append", default=[], metavar="NAME[=PROTOCOL]"))
-    nodes = ("--nodes", dict(type=int, default=1)), ("--jvm", dict(default=JVM)), setting, listener
+    scram = ("--scram", dict(action="append", default=[], metavar="SCRAM-SHA-256=[name=N,password=P]"))
+    nodes = ("--nodes", dict(type=int, default=1)), ("--jvm", dict(default=JVM)), setting, listener, scram
     add("start", *nodes, ("--owner", dict(type=int, default=0)))
     add("run", *nodes, ("command", dict(nargs="+")))
     add("topic", ("name", {}), ("--partitions", dict(type=int, default=1)),
