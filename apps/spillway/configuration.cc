@@ -219,13 +219,11 @@ std::optional<std::string> Configuration::apply(Options& options,
 }
 
 bool Configuration::tolerate_retries() {
-  const auto first = std::remove_if(entries_.begin(), entries_.end(), [](const Entry& entry) {
+  const auto removed = std::erase_if(entries_, [](const Entry& entry) {
     return find_setting(entry.name)->option == "retries" &&
            values::whole_number(entry.value).value_or(-1) >= 0;
   });
-  const bool any = std::any_of(first, entries_.end(), [](const Entry&) { return true; });
-  entries_.erase(first, entries_.end());
-  return any;
+  return removed > 0;
 }
 
 }  // namespace spillway::cli

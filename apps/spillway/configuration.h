@@ -27,8 +27,8 @@ class Configuration {
   using FlagGiven = std::function<bool(std::string_view flag)>;
   std::optional<std::string> apply(Options& options, const FlagGiven& flag_given) const;
 
-  // Java's tool takes any number of retries; see docs/verifiable-producer.md. True if one was given
-  // that the delivery timeout may outlast.
+  // Kafka's system tests set any number of retries: forgets it. True if there was one, for the
+  // caller to say so.
   [[nodiscard]] bool tolerate_retries();
 
  private:

@@ -16,6 +16,7 @@
 #include "apps/spillway/produce_command.h"
 #include "apps/spillway/signals.h"
 #include "apps/spillway/standard_files.h"
+#include "apps/spillway/verifiable_producer_command.h"
 
 namespace spillway::cli {
 namespace {
@@ -50,16 +51,18 @@ int explain(const CLI::App& root, const CLI::ParseError& error) {
   while (!sentence.empty() && sentence.back() == '.') sentence.pop_back();
   std::fprintf(stderr, "%s: %s; '%s --help' shows how.\n", command.c_str(), sentence.c_str(),
                command.c_str());
-  return kExitUsage;
+  // As Kafka's own tool, whose place it takes.
+  return app.get_name() == "verifiable-producer" ? kExitFailed : kExitUsage;
 }
 
 int run(int argc, char** argv) {
   const Signals signals;
   CLI::App root("The Kafka producer that cannot run out of memory.", "spillway");
   root.require_subcommand(1);
-  const std::vector<Command> commands{add_produce_command(root), add_bench_command(root),
-                                      add_demo_command(root), add_config_command(root),
-                                      add_dev_broker_command(root)};
+  const std::vector<Command> commands{
+      add_produce_command(root),    add_bench_command(root),
+      add_demo_command(root),       add_config_command(root),
+      add_dev_broker_command(root), add_verifiable_producer_command(root)};
   if (argc > 1 && is_unknown_command(commands, argv[1])) {
     std::fprintf(stderr, "spillway: there is no command '%s': choose one of %s.\n", argv[1],
                  list_of(commands).c_str());

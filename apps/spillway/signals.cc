@@ -18,8 +18,12 @@ static_assert(std::atomic<int>::is_always_lock_free, "a handler may touch only l
 
 int wake_fd = -1;  // set before the handlers are installed, closed after they are gone
 
-void on_signal(int) {
+std::atomic<int> signal_first{0};  // written before the count it belongs to
+
+void on_signal(int number) {
   const int errno_before = errno;
+  int none = 0;
+  signal_first.compare_exchange_strong(none, number, std::memory_order_relaxed);
   signal_count.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t put = ::write(wake_fd, &one, sizeof one);
@@ -52,6 +56,10 @@ Signals::~Signals() {
 
 int Signals::count() noexcept {
   return signal_count.load(std::memory_order_relaxed);
+}
+
+int Signals::first() noexcept {
+  return signal_first.load(std::memory_order_relaxed);
 }
 
 int Signals::fd() noexcept {

@@ -16,6 +16,8 @@ class Signals {
   [[nodiscard]] static int count() noexcept;
   [[nodiscard]] static bool stop() noexcept { return count() > 0; }
   [[nodiscard]] static bool stop_now() noexcept { return count() > 1; }
+  // The first one's number; 0 before it.
+  [[nodiscard]] static int first() noexcept;
   // Readable from the first signal on: for poll. -1 if the system had no descriptor left.
   [[nodiscard]] static int fd() noexcept;
 };

@@ -35,11 +35,18 @@ USAGE_ERRORS = [
     (("produce", "--bootstrap", "h:99999", "--topic", "t"), ("bootstrap",)),
     (("produce", *TARGET, "--memory", "1kB"), ("memory",)),
     (("produce", *TARGET, "--topic", "again"), ("--topic",)),
+    (("produce", *TARGET, "--tls-ca", "ca.pem"), ("--tls-ca", "requires --tls")),
+    (("produce", *TARGET, "--tls", "--tls-ca", "/no/ca.pem"), ("tls.ca", "/no/ca.pem", "No such file")),
+    (("produce", *TARGET, "--tls", "--tls-ca", __file__), ("tls.ca", __file__, "PEM")),
+    (("produce", *TARGET, "--tls", "--tls-cert", "/no/c.pem"), ("tls.certificate", "tls.key", "both")),
+    (("produce", *TARGET, "--tls", "--tls-key", "/no/c.key"), ("tls.key", "tls.certificate", "both")),
+    (("produce", *TARGET, "--tls", "--tls-key-password-file", "/no/file"), ("/no/file",)),
     (("bench", *TARGET, "--threads", "0"), ("--threads",)),
     (("bench", *TARGET, "--size", "1TB"), ("--size",)),
     (("demo", "--seconds", "x"), ("--seconds",)),
     (("dev-broker", "--listen", "9092"), ("--listen",)),
     (("dev-broker", "--topic", "t:0"), ("--topic",)),
+    (("dev-broker", "--tls-cert", "c.pem"), ("--tls-cert", "--tls-key")),
 ]
 
 # What a server that is no Kafka may answer to the first request.
@@ -99,10 +106,13 @@ class Bootstrap(unittest.TestCase):
         runs = {name: Run("produce", "--bootstrap", address, "--topic", "t", "--progress", "off",
                           ledger=False)
                 for name, address in addresses.items()}
+        for name in ("an HTTP server", "garbage", "an immediate close", "silence"):
+            runs["TLS to " + name] = Run("produce", "--bootstrap", addresses[name], "--topic", "t", "--tls",
+                                         "--progress", "off", ledger=False)
         for name, run in runs.items():
             with self.subTest(bootstrap=name):
                 done = run.finish(b"x\n", timeout=40)
-                self.assert_one_sentence(done, 1)
+                self.assert_one_sentence(done, 1, *(["TLS handshake failed"] if name.startswith("TLS") else []))
         for liar in liars.values():
             liar.stop()
 
