@@ -11,7 +11,7 @@ namespace spillway {
 namespace {
 
 constexpr std::size_t kQuoteMax = 200;  // of a broker's own words
-constexpr std::size_t kRunMax = 40;     // a word that is longer may be a token
+constexpr std::size_t kRunMax = 24;     // a longer word may be a piece of a token
 
 bool has_long_run(std::string_view words) noexcept {
   std::size_t run = 0;

@@ -17,7 +17,6 @@ namespace {
 using Step = SaslExchange::Step;
 
 constexpr std::string_view kSeparator = "\x01";
-constexpr std::size_t kStatusMax = 64;
 
 bool all(std::string_view text, bool (*allowed)(unsigned char)) {
   return std::ranges::all_of(text, [=](char c) { return allowed(static_cast<unsigned char>(c)); });
@@ -92,8 +91,7 @@ Step SaslExchange::answer_oauth(const SaslCredentials& credentials, std::string_
   if (message.empty()) return Step::Done;
   const std::string_view status = status_of(message);
   complaint_ = "it refuses the token";
-  if (!status.empty())
-    complaint_ += " with status " + credentials.quote(status.substr(0, kStatusMax));
+  if (!status.empty()) complaint_ += " with status " + credentials.quote(status);
   out << kSeparator;
   phase_ = Phase::TokenRefused;
   return Step::Send;
