@@ -113,7 +113,7 @@ int give_password(char* into, int size, int /*encrypting*/, void* context) {
   password->asked = true;
   const std::string& text = *password->text;
   if (text.empty() || text.size() > static_cast<std::size_t>(size)) return -1;
-  std::memcpy(into, text.data(), text.size());
+  std::copy(text.begin(), text.end(), into);  // with its length, not terminated
   return static_cast<int>(text.size());
 }
 

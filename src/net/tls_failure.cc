@@ -149,7 +149,7 @@ std::string protocol_sentence(unsigned long error, const Tls& tls, bool asked) {
            ": enable one of them on the broker";
   }
   const char* words = ::ERR_reason_error_string(error);
-  const std::string said = words != nullptr ? words : "no reason given";
+  std::string said = words != nullptr ? words : "no reason given";
   if (asked && tls.certificate.empty()) {
     return "it asks for a client certificate and tls.certificate is empty (" + said + ")";
   }

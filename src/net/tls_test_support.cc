@@ -130,7 +130,7 @@ Identity Authority::issue(const CertificateSpec& spec) const {
 
 std::string encrypted_key(const std::string& key, const std::string& password) {
   EVP_PKEY* plain = from_pem<EVP_PKEY>(key, PEM_read_bio_PrivateKey);
-  const std::string text = pem([&](BIO* bio) {
+  std::string text = pem([&](BIO* bio) {
     return PEM_write_bio_PKCS8PrivateKey(bio, plain, EVP_aes_256_cbc(), password.data(),
                                          static_cast<int>(password.size()), nullptr, nullptr);
   });
@@ -286,6 +286,7 @@ bool FakeInner::deliver(std::uint64_t key, TransportEvents& events) {
 
 void FakeInner::poll(MonoTime deadline, TransportEvents& events) {
   std::vector<std::uint64_t> keys;
+  keys.reserve(links.size());
   for (const auto& [key, link] : links) keys.push_back(key);
   bool some = false;
   for (const std::uint64_t key : keys) {
