@@ -182,6 +182,7 @@ std::size_t TlsLink::read(std::span<std::byte> into) {
   ::ERR_clear_error();
   const int result = ::SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
   decoded_ |= got != 0;
+  progressed |= got != 0;
   if (result == 1) return got;
   static_cast<void>(will_go_on(result, read_waits_for_write_));
   return 0;

@@ -63,6 +63,7 @@ class TlsLink {
 
   // For the transport: on_writable is owed; the link stands in its list of links to read again.
   bool write_owed = false;
+  bool progressed = false;  // a read gave something
   bool listed = false;
 
   // For the BIO: bytes between OpenSSL and the inner transport, 0 if none can move now.

@@ -271,7 +271,7 @@ bool FakeInner::deliver(std::uint64_t key, TransportEvents& events) {
   pump(link);
   if (link.waits()) {
     events.on_readable(id);
-    return true;
+    if (!links.contains(key) || link.waits() || !link.ended) return true;
   }
   if (link.ended) {
     links.erase(key);

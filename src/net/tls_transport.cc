@@ -149,8 +149,9 @@ void TlsTransport::on_writable(ConnectionId id) {
 void TlsTransport::on_closed(ConnectionId id, CloseCause cause, const char* detail) {
   TlsLink* link = find(id);
   if (link == nullptr || link->state() == TlsLink::State::Dead) return;  // report_dead tells why
-  // What arrived before the end and lies in OpenSSL is still an answer.
-  if (link->buffered()) {
+  // What arrived before the end and lies in OpenSSL is still an answer, for as long as it is read.
+  link->progressed = true;
+  while (link->buffered() && std::exchange(link->progressed, false)) {
     events_->on_readable(id);
     link = find(id);
     if (link == nullptr || link->state() == TlsLink::State::Dead) return;

@@ -102,7 +102,6 @@ TEST_F(TlsTest, WhatArrivedBeforeTheEndIsReadBeforeTheEnd) {
   read_size_ = 3;
   peer(id).send("last words");
   inner_->link(id).ended = true;
-  read_once_ = false;
   ASSERT_TRUE(poll_until([&] { return closed_ == 1; }));
   EXPECT_EQ(received_, "last words");
   EXPECT_EQ(cause_, CloseCause::PeerClosed);

@@ -178,9 +178,13 @@ TEST_F(TlsTest, ASecondConnectionUsesTheTicketOfTheFirst) {
     connect();
     EXPECT_EQ(connected_, 1);
     EXPECT_EQ(transport_->counts().resumed, 1U) << version;
+    inner_->link(last_).ended = true;  // without a goodbye
+    poll_until([&] { return closed_ == 1; });
+    connect();
+    EXPECT_EQ(transport_->counts().resumed, 2U) << "an untidy end spoils no ticket";
     connect("127.0.0.1");
     EXPECT_EQ(connected_, 1);
-    EXPECT_EQ(transport_->counts().resumed, 1U) << "a ticket is for its endpoint only";
+    EXPECT_EQ(transport_->counts().resumed, 2U) << "a ticket is for its endpoint only";
   }
 }
 
