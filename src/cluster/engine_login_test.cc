@@ -53,6 +53,10 @@ class Lab {
       network_.poll(std::min(end, engine.deadline(network_.now())), engine);
     }
   }
+  [[nodiscard]] std::size_t connections() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        notes.all, [](const std::string& note) { return note.starts_with("connected"); }));
+  }
   [[nodiscard]] std::uint64_t authentications() const {
     return engine.counters().authentications.load();
   }
@@ -173,7 +177,24 @@ TEST(Login, AnIdleConnectionLogsInAgainInTime) {
   lab.run_for(60s);
   EXPECT_GE(lab.authentications(), 6u);
   EXPECT_LE(lab.authentications(), 8u) << "at 85 to 95 % of ten seconds";
+  EXPECT_EQ(lab.connections(), 1u);
+  EXPECT_EQ(lab.engine.counters().brokers_connected.load(), 1u);
   EXPECT_EQ(lab.engine.last_trouble().sentence, "");
+}
+
+// An answer is due until the login has ended: logging in again would come too late.
+TEST(Login, ALoginThatEndedTakesANewConnection) {
+  dev::SaslSettings users = kUsers;
+  users.session = 10s;
+  Lab lab(users, ann(SaslMechanism::Plain));
+  lab.faults.add({.kind = FaultKind::Delay, .api = ApiKey::kMetadata, .delay = 15s});
+  lab.run_for(17s);
+  EXPECT_EQ(lab.engine.counters().brokers_connected.load(), 0u);
+  lab.engine.topics_added();  // now it is needed again
+  lab.run_for(3s);
+  EXPECT_EQ(lab.authentications(), 2u);
+  EXPECT_EQ(lab.connections(), 2u);
+  EXPECT_EQ(lab.engine.last_trouble().sentence, "") << "it was our own decision";
 }
 
 // Kafka refuses to be asked more than once a second; then only a new connection helps.

@@ -143,6 +143,21 @@ TEST(Sasl, ScramRefusesEveryChallengeThatIsNotOne) {
   }
 }
 
+// The password was changed on the broker and back, or this is another broker.
+TEST(Sasl, ScramFollowsABrokerThatChangesSaltOrCount) {
+  Talk talk(scram(SaslMechanism::ScramSha256));
+  for (const char* rest :
+       {",s=AAAA,i=4096", ",s=AAAB,i=4096", ",s=AAAB,i=4097", ",s=AAAA,i=4096"}) {
+    Talk fresh(scram(SaslMechanism::ScramSha256));
+    const std::string challenge = "r=" + std::string(kWholeNonce) + rest;
+    for (Talk* each : {&talk, &fresh}) {
+      ASSERT_EQ(each->begin(), Step::Send);
+      ASSERT_EQ(each->answer(challenge), Step::Send);
+    }
+    EXPECT_EQ(talk.out.text(), fresh.out.text()) << rest;
+  }
+}
+
 TEST(Sasl, ScramTakesExtensionsBehindTheCountAsTheRfcSays) {
   Talk talk(scram(SaslMechanism::ScramSha256));
   ASSERT_EQ(talk.begin(), Step::Send);

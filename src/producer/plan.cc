@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cluster/engine.h"
+#include "cluster/sasl_text.h"
 #include "producer/lanes.h"
 #include "ring/ring.h"
 
@@ -90,6 +91,7 @@ std::size_t bytes_needed(const Options& options, const MemoryPlan& plan) {
 // What a budget may choose for itself grows in steps; just behind a step it does with the least, so
 // that nobody who gives more is told that it is too little.
 Options leanest(Options options) {
+  if (options.sasl) wipe(options.sasl->password);  // of a copy: nobody adds up passwords
   if (options.lanes == 0) options.lanes = 1;
   if (options.ring_slots == 0) options.ring_slots = kSlotsMin;
   return options;
