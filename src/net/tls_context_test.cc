@@ -11,6 +11,7 @@ class TlsSettings : public ::testing::Test {
     const Identity mine = authority().issue({});
     folder_.write("mine.pem", mine.certificate);
     folder_.write("mine.key", mine.key);
+    folder_.write("both.pem", mine.key + mine.certificate);  // as Kafka's PEM keystores
     folder_.write("locked.key", encrypted_key(mine.key, "secret"));
     folder_.write("other.key", authority().issue({}).key);
     folder_.write("garbage", "no PEM");
@@ -64,6 +65,8 @@ TEST_F(TlsSettings, WhatCannotBeUsedIsRefusedWithTheFileAndTheReason) {
 
 TEST_F(TlsSettings, WhatIsSoundIsTaken) {
   EXPECT_EQ(refusal({}), "");
+  EXPECT_EQ(refusal({.certificate = folder_.path("both.pem"), .key = folder_.path("both.pem")}),
+            "");
   EXPECT_EQ(refusal({.ca = folder_.path("ca.pem"),
                      .certificate = folder_.path("mine.pem"),
                      .key = folder_.path("locked.key"),
