@@ -2,12 +2,14 @@
 
 #include <poll.h>
 
+#include <array>
 #include <charconv>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "apps/spillway/console.h"
 #include "apps/spillway/sasl_flags.h"
@@ -105,6 +107,45 @@ void add_topics(CLI::App& app, dev::DevBrokerOptions& options) {
       ->type_name("NAME:PARTITIONS");
 }
 
+// API=VERSION; -1 takes the API away.
+bool parse_cap(const std::string& text, dev::DevBrokerOptions& options) {
+  constexpr std::array<std::pair<std::string_view, wire::ApiKey>, 5> kApis{
+      {{"ApiVersions", wire::ApiKey::kApiVersions},
+       {"Metadata", wire::ApiKey::kMetadata},
+       {"Produce", wire::ApiKey::kProduce},
+       {"InitProducerId", wire::ApiKey::kInitProducerId},
+       {"Fetch", wire::ApiKey::kFetch}}};
+  const auto equals = text.find('=');
+  if (equals == text.npos) return false;
+  const std::string_view version = std::string_view(text).substr(equals + 1);
+  const auto number = version == "-1" ? std::optional<std::uint64_t>(0) : parse_number(version, 99);
+  for (const auto& [name, api] : kApis) {
+    if (!number || text.substr(0, equals) != name) continue;
+    options.version_caps[api] =
+        version == "-1" ? std::int16_t{-1} : static_cast<std::int16_t>(*number);
+    return true;
+  }
+  return false;
+}
+
+void add_caps(CLI::App& app, dev::DevBrokerOptions& options) {
+  app.add_option_function<std::vector<std::string>>(
+         "--version-cap",
+         [&options](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) {
+             if (parse_cap(text, options)) continue;
+             throw CLI::ValidationError(
+                 "--version-cap",
+                 "'" + text + "' is not a cap: write API=VERSION, such as Produce=7");
+           }
+         },
+         "speak no higher version of ApiVersions, Metadata, Produce, InitProducerId or Fetch; -1: "
+         "not "
+         "at all; may be repeated")
+      ->type_name("API=VERSION")
+      ->allow_extra_args(false);
+}
+
 }  // namespace
 
 Command add_dev_broker_command(CLI::App& root) {
@@ -122,6 +163,7 @@ Command add_dev_broker_command(CLI::App& root) {
             "keep at most this; the oldest batches go")
       ->type_name("SIZE")
       ->default_str("256MiB");
+  add_caps(*app, *options);
   app->add_flag("--auto-create", options->auto_create, "make topics that clients ask for");
   add_tls_broker_flags(*app, options->tls);
   add_sasl_broker_flags(*app, options->sasl);

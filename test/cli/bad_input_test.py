@@ -46,6 +46,8 @@ USAGE_ERRORS = [
     (("demo", "--seconds", "x"), ("--seconds",)),
     (("dev-broker", "--listen", "9092"), ("--listen",)),
     (("dev-broker", "--topic", "t:0"), ("--topic",)),
+    (("dev-broker", "--version-cap", "Produce"), ("--version-cap", "Produce=7")),
+    (("dev-broker", "--version-cap", "Frobnicate=1"), ("--version-cap",)),
     (("dev-broker", "--tls-cert", "c.pem"), ("--tls-cert", "--tls-key")),
 ]
 

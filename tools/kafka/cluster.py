@@ -228,6 +228,8 @@ def properties(cluster, number, configs):
 
 
 def start(arguments):
+    if arguments.version:
+        os.environ["KAFKA_VERSION"] = arguments.version
     cluster = Cluster(arguments.dir)
     if cluster.state:
         fail(f"{cluster.file} exists already: stop that cluster first")
@@ -298,7 +300,8 @@ def parse():
     setting = ("--config", dict(action="append", default=[], metavar="KEY=VALUE"))
     listener = ("--listener", dict(action="append", default=[], metavar="NAME[=PROTOCOL]"))
     scram = ("--scram", dict(action="append", default=[], metavar="SCRAM-SHA-256=[name=N,password=P]"))
-    nodes = ("--nodes", dict(type=int, default=1)), ("--jvm", dict(default=JVM)), setting, listener, scram
+    version = ("--version", dict(default="", help="of Apache Kafka; the default is the one of pom.xml"))
+    nodes = version, ("--nodes", dict(type=int, default=1)), ("--jvm", dict(default=JVM)), setting, listener, scram
     add("start", *nodes, ("--owner", dict(type=int, default=0)))
     add("run", *nodes, ("command", dict(nargs="+")))
     add("topic", ("name", {}), ("--partitions", dict(type=int, default=1)),

@@ -8,14 +8,15 @@ Reply handle(Context& context, const wire::ApiVersionsRequest& /*request*/,
   std::size_t count = 0;
   for (const wire::ApiRange& range : wire::kApiRanges) {
     if (count == apis.size()) break;
-    if (!is_served(range.key)) continue;
+    const auto last = version_max(context.caps, static_cast<ApiKey>(range.key), range.version_max);
+    if (!is_served(range.key) || last < range.version_min) continue;
     auto& api = apis[count++];
     api.api_key = range.key;
     // Kafka 4 claims Produce from 0 on too: older librdkafka takes its absence for a broker without
     // compression.
     api.min_version =
         range.key == wire::ProduceRequest::kApiKey ? std::int16_t{0} : range.version_min;
-    api.max_version = version_max(context.caps, static_cast<ApiKey>(range.key), range.version_max);
+    api.max_version = last;
   }
   response.error_code = context.error_or(KafkaError::kNone);
   response.api_keys = apis.first(count);

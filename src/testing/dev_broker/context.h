@@ -34,7 +34,7 @@ struct Now {
 };
 
 // The highest version to offer, below what the codecs know: Produce 7 makes the broker speak like
-// Redpanda.
+// Redpanda. Below the lowest that they know: the API is not there at all.
 using VersionCaps = std::map<ApiKey, std::int16_t>;
 
 enum class Reply : std::uint8_t {
