@@ -166,6 +166,27 @@ TEST(Librdkafka, ReadsBackEveryByteItProduced) {
   expect_consumer_sees(broker, kRecords);
 }
 
+TEST(Librdkafka, LogsInWithEachMechanism) {
+  constexpr int kFew = 60;
+  for (const char* mechanism : {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}) {
+    SCOPED_TRACE(mechanism);
+    DevBroker broker(
+        {.topics = {{"t", kPartitions}}, .sasl = {.passwords = {{"a,b=c", "secret"}}}});
+    Fates fates;
+    const Client client = open_client(RD_KAFKA_PRODUCER,
+                                      {{"bootstrap.servers", broker.bootstrap()},
+                                       {"security.protocol", "SASL_PLAINTEXT"},
+                                       {"sasl.mechanism", mechanism},
+                                       {"sasl.username", "a,b=c"},
+                                       {"sasl.password", "secret"},
+                                       {"log_level", "0"}},
+                                      &fates);
+    send_all(client.get(), kFew);
+    EXPECT_EQ(fates.delivered, kFew);
+    expect_log_is_exact(broker, kFew);
+  }
+}
+
 TEST(Librdkafka, ReadsBackCompressedBatches) {
   DevBroker broker({.nodes = 1, .topics = {{"t", kPartitions}}});
   Fates fates;

@@ -9,7 +9,7 @@
 namespace spillway::dev {
 namespace {
 
-constexpr std::array<std::byte, 12> kSalt{};  // a toy's: everybody has the same
+constexpr std::string_view kSalt = "spillway-dev-salt!";  // a toy's: everybody has the same
 constexpr std::string_view kSeparator = "\x01";
 
 std::string bad_credentials(SaslMechanism mechanism) {
@@ -59,7 +59,7 @@ const std::vector<SaslMechanism>& LoginDesk::mechanisms() const noexcept {
 }
 
 std::span<const std::byte> LoginDesk::salt() noexcept {
-  return kSalt;
+  return std::as_bytes(std::span(kSalt));
 }
 
 const ScramKeys* LoginDesk::keys(SaslMechanism mechanism, const std::string& user) {
@@ -68,7 +68,7 @@ const ScramKeys* LoginDesk::keys(SaslMechanism mechanism, const std::string& use
   auto& keys = keys_[{mechanism, user}];
   if (keys == nullptr) {
     keys = std::make_unique<ScramKeys>();
-    if (!keys->derive(mechanism, found->second, kSalt, kScramIterationsMin)) return nullptr;
+    if (!keys->derive(mechanism, found->second, salt(), kScramIterationsMin)) return nullptr;
   }
   return keys.get();
 }
@@ -155,7 +155,8 @@ std::optional<std::string> Login::take_scram_final(std::string_view said, LoginD
   std::array<std::byte, ScramDigest::kBytesMax> bytes;
   const auto size = proof ? base64_decode(*proof, bytes) : std::nullopt;
   const ScramKeys* keys = desk.keys(mechanism_, user_);
-  if (binding != "biws" || nonce != nonce_ || !size ||
+  // As Kafka, which lives with clients that put their own nonce in front twice (librdkafka 2.0).
+  if (binding != "biws" || !nonce || !nonce->ends_with(nonce_) || !size ||
       !keys->proves(std::span(bytes).first(*size), auth_message_))
     return refuse(bad_credentials(mechanism_));
   const auto signature = keys->signature(auth_message_);
