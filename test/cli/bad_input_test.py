@@ -41,6 +41,11 @@ USAGE_ERRORS = [
     (("produce", *TARGET, "--tls", "--tls-cert", "/no/c.pem"), ("tls.certificate", "tls.key", "both")),
     (("produce", *TARGET, "--tls", "--tls-key", "/no/c.key"), ("tls.key", "tls.certificate", "both")),
     (("produce", *TARGET, "--tls", "--tls-key-password-file", "/no/file"), ("/no/file",)),
+    (("produce", *TARGET, "--sasl-mechanism", "KERBEROS"), ("--sasl-mechanism", "SCRAM-SHA-256")),
+    (("produce", *TARGET, "--sasl-mechanism", "OAUTHBEARER"), ("sasl.token",)),
+    (("produce", *TARGET, "--sasl-username", "ann"), ("sasl.password",)),
+    (("produce", *TARGET, "--sasl-password-file", "/no/file"), ("--sasl-password-file", "/no/file")),
+    (("produce", *TARGET, "--sasl-password-file", "/dev/null"), ("/dev/null", "empty")),
     (("bench", *TARGET, "--threads", "0"), ("--threads",)),
     (("bench", *TARGET, "--size", "1TB"), ("--size",)),
     (("demo", "--seconds", "x"), ("--seconds",)),
@@ -49,6 +54,7 @@ USAGE_ERRORS = [
     (("dev-broker", "--version-cap", "Produce"), ("--version-cap", "Produce=7")),
     (("dev-broker", "--version-cap", "Frobnicate=1"), ("--version-cap",)),
     (("dev-broker", "--tls-cert", "c.pem"), ("--tls-cert", "--tls-key")),
+    (("dev-broker", "--sasl-user", "ann"), ("--sasl-user", "NAME:PASSWORD")),
 ]
 
 # What a server that is no Kafka may answer to the first request.
