@@ -134,9 +134,11 @@ Check check_sasl(Draft& draft, bool authenticated) {
 }
 
 Check check(Draft& draft) {
-  const bool secure =
-      draft.protocol == SecurityProtocol::Ssl || draft.protocol == SecurityProtocol::SaslSsl;
-  const bool authenticated = draft.protocol == SecurityProtocol::SaslPlaintext ||
+  // What flags have switched on stays on, whatever the protocol says.
+  const bool secure = draft.options.tls || draft.protocol == SecurityProtocol::Ssl ||
+                      draft.protocol == SecurityProtocol::SaslSsl;
+  const bool authenticated = draft.options.sasl ||
+                             draft.protocol == SecurityProtocol::SaslPlaintext ||
                              draft.protocol == SecurityProtocol::SaslSsl;
   if (auto problem = check_delivery(draft)) return problem;
   if (auto problem = check_compression(draft)) return problem;
@@ -213,6 +215,10 @@ std::optional<std::string> Configuration::apply(Options& options,
     return entry->place + ": " + entry->name + ": " +
            (setting->secret ? "its value" : shown(entry->value)) + " " + *wrong;
   }
+  // A login line and a store set two things at once; a flag may have said one of them.
+  if (flag_given("--sasl-password-file")) draft.sasl.password = options.sasl->password;
+  if (flag_given("--tls-key")) draft.tls.key = options.tls->key;
+  draft.mechanism_set = draft.mechanism_set || flag_given("--sasl-mechanism");
   if (!problem) problem = check(draft);
   if (!problem) options = std::move(draft.options);
   return problem;

@@ -125,6 +125,31 @@ TEST(Configuration, SslAloneVerifiesAgainstTheSystemsAuthorities) {
   EXPECT_FALSE(options.sasl);
 }
 
+TEST(Configuration, WhatFlagsSayOfTlsAndSaslStays) {
+  Options options;
+  options.tls = Tls{};
+  options.tls->ca = "/flag.pem";
+  options.sasl = Sasl{};
+  options.sasl->password = "flag";
+  options.sasl->mechanism = SaslMechanism::Plain;
+  Configuration configuration;
+  for (const char* each :
+       {"ssl.ca.location=/file.pem", "ssl.endpoint.identification.algorithm=none",
+        "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required "
+        "username=u password=file;"}) {
+    ASSERT_FALSE(configuration.add_assignment(each));
+  }
+  const std::set<std::string> flags{"--tls", "--tls-ca", "--sasl-mechanism",
+                                    "--sasl-password-file"};
+  const auto problem = configuration.apply(
+      options, [&flags](std::string_view flag) { return flags.contains(std::string(flag)); });
+  ASSERT_EQ(problem.value_or(""), "");
+  EXPECT_EQ(options.tls->ca, "/flag.pem");
+  EXPECT_FALSE(options.tls->verify_host);
+  EXPECT_EQ(options.sasl->username, "u");
+  EXPECT_EQ(options.sasl->password, "flag");
+}
+
 struct Wrong {
   std::vector<std::string> assignments;
   std::string mentions;

@@ -79,41 +79,45 @@ constexpr std::array kTable = std::to_array<Setting>({
      "attempts are not counted: delivery.timeout.ms ends them", values::retries},
     {"security.protocol", kBoth, "tls, sasl", "", "PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
      "PLAINTEXT if it is not given; ssl.* needs SSL, sasl.* needs SASL", values::protocol},
-    {"ssl.ca.location", kKafka, "tls.ca", "", "PEM file or directory, probe",
+    {"ssl.ca.location", kKafka, "tls.ca", "--tls-ca", "PEM file or directory, probe",
      "probe: the system's authorities, as without the setting", values::authorities},
-    {"ssl.truststore.location", kJava, "tls.ca", "", "PEM file", "with ssl.truststore.type PEM",
-     values::truststore},
+    {"ssl.truststore.location", kJava, "tls.ca", "--tls-ca", "PEM file",
+     "with ssl.truststore.type PEM", values::truststore},
     {"ssl.truststore.type", kJava, "type of ssl.truststore.location", "", "PEM", "",
      values::truststore_type},
-    {"ssl.certificate.location", kKafka, "tls.certificate", "", "PEM file", "",
+    {"ssl.certificate.location", kKafka, "tls.certificate", "--tls-cert", "PEM file", "",
      values::tls_text<&Tls::certificate>},
-    {"ssl.key.location", kKafka, "tls.key", "", "PEM file", "", values::tls_text<&Tls::key>},
-    {"ssl.keystore.location", kBoth, "tls.certificate", "", "PEM file",
+    {"ssl.key.location", kKafka, "tls.key", "--tls-key", "PEM file", "",
+     values::tls_text<&Tls::key>},
+    {"ssl.keystore.location", kBoth, "tls.certificate", "--tls-cert", "PEM file",
      "chain and key in one file, with ssl.keystore.type PEM; PKCS#12, as librdkafka has it, is not "
      "read",
      values::keystore},
     {"ssl.keystore.type", kJava, "type of ssl.keystore.location", "", "PEM", "",
      values::keystore_type},
-    {"ssl.key.password", kBoth, "tls.key_password", "", "text", "of an encrypted PEM key",
-     values::tls_text<&Tls::key_password>, true},
-    {"ssl.endpoint.identification.algorithm", kBoth, "tls.verify_host", "", "https, none",
-     "https if it is not given", values::host_check},
-    {"enable.ssl.certificate.verification", kKafka, "tls.verify_peer", "", "true, false",
-     "false also ends the check of the host name", values::peer_check},
+    {"ssl.key.password", kBoth, "tls.key_password", "--tls-key-password-file", "text",
+     "of an encrypted PEM key", values::tls_text<&Tls::key_password>, true},
+    {"ssl.endpoint.identification.algorithm", kBoth, "tls.verify_host", "--tls-insecure-no-verify",
+     "https, none", "https if it is not given", values::host_check},
+    {"enable.ssl.certificate.verification", kKafka, "tls.verify_peer", "--tls-insecure-no-verify",
+     "true, false", "false also ends the check of the host name", values::peer_check},
     {"ssl.enabled.protocols", kJava, "tls.version_min", "", "TLSv1.3 or TLSv1.2,TLSv1.3", "",
      values::tls_versions},
     {"ssl.cipher.suites", kBoth, "tls.ciphers, tls.cipher_suites", "", "list",
      "OpenSSL's names; TLS_AES_… and TLS_CHACHA20_… are those of TLS 1.3", values::ciphers},
-    {"sasl.mechanism sasl.mechanisms", kBoth, "sasl.mechanism", "",
+    {"sasl.mechanism sasl.mechanisms", kBoth, "sasl.mechanism", "--sasl-mechanism",
      "PLAIN, SCRAM-SHA-256, "
-     "SCRAM-SHA-512, GSSAPI",
-     "has no default: Java's would be GSSAPI", values::mechanism},
-    {"sasl.username", kKafka, "sasl.username", "", "text", "", values::sasl_text<&Sasl::username>},
-    {"sasl.password", kKafka, "sasl.password", "", "text",
+     "SCRAM-SHA-512, OAUTHBEARER",
+     "has no default, GSSAPI is not built in; OAUTHBEARER needs --sasl-token-file",
+     values::mechanism},
+    {"sasl.username", kKafka, "sasl.username", "--sasl-username", "text", "",
+     values::sasl_text<&Sasl::username>},
+    {"sasl.password", kKafka, "sasl.password", "--sasl-password-file", "text",
      "better in a file than after -X, where other users of the machine see it",
      values::sasl_text<&Sasl::password>, true},
-    {"sasl.jaas.config", kJava, "sasl.username and sasl.password", "", "Plain- or ScramLoginModule",
-     "username and password are taken; other options are refused", values::jaas, true},
+    {"sasl.jaas.config", kJava, "sasl.username and sasl.password", "--sasl-username",
+     "Plain- or ScramLoginModule", "username and password are taken; other options are refused",
+     values::jaas, true},
 
     {"key.serializer value.serializer", kJava, "", "",
      "org.apache.kafka.common.serialization.StringSerializer|org.apache.kafka.common."
@@ -226,7 +230,7 @@ constexpr std::array kTable = std::to_array<Setting>({
      "sasl.oauthbearer.jwks.endpoint.retry.backoff.ms sasl.oauthbearer.jwks.endpoint.url "
      "sasl.oauthbearer.jwt.retriever.class sasl.oauthbearer.jwt.validator.class "
      "sasl.oauthbearer.scope.claim.name",
-     kJava, "", "", "", "a token comes from a program: Sasl::token of the library", nullptr, true},
+     kJava, "", "", "", "a token is read from a file: --sasl-token-file", nullptr, true},
     {"sasl.oauthbearer.scope sasl.oauthbearer.token.endpoint.url sasl.oauthbearer.sub.claim.name "
      "sasl.oauthbearer.client.credentials.client.id "
      "sasl.oauthbearer.client.credentials.client.secret sasl.oauthbearer.assertion.algorithm "
@@ -235,12 +239,12 @@ constexpr std::array kTable = std::to_array<Setting>({
      "sasl.oauthbearer.assertion.claim.nbf.seconds sasl.oauthbearer.assertion.claim.sub "
      "sasl.oauthbearer.assertion.file sasl.oauthbearer.assertion.private.key.file "
      "sasl.oauthbearer.assertion.private.key.passphrase",
-     kBoth, "", "", "", "a token comes from a program: Sasl::token of the library", nullptr, true},
+     kBoth, "", "", "", "a token is read from a file: --sasl-token-file", nullptr, true},
     {"sasl.oauthbearer.config sasl.oauthbearer.method sasl.oauthbearer.client.id "
      "sasl.oauthbearer.client.secret sasl.oauthbearer.extensions sasl.oauthbearer.grant.type "
      "sasl.oauthbearer.assertion.private.key.pem sasl.oauthbearer.assertion.jwt.template.file "
      "sasl.oauthbearer.metadata.authentication.type enable.sasl.oauthbearer.unsecure.jwt",
-     kKafka, "", "", "", "a token comes from a program: Sasl::token of the library", nullptr, true},
+     kKafka, "", "", "", "a token is read from a file: --sasl-token-file", nullptr, true},
 });
 
 // How many letters must be changed, added or left out.

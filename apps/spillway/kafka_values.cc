@@ -119,7 +119,7 @@ Problem delivery_timeout(Draft& draft, std::string_view text) {
 
 Problem in_flight(Draft& draft, std::string_view text) {
   std::int64_t value = 0;
-  const auto problem = number_between(text, 1, 12, "", value);
+  auto problem = number_between(text, 1, 12, "", value);
   if (!problem) draft.options.in_flight_max = static_cast<int>(value);
   return problem;
 }
@@ -139,14 +139,14 @@ Problem codec(Draft& draft, std::string_view text) {
 // librdkafka's one level for all codecs: the library checks it against the codec.
 Problem level_of_codec(Draft& draft, std::string_view text) {
   std::int64_t value = 0;
-  const auto problem = number_between(text, -1, 22, "", value);
+  auto problem = number_between(text, -1, 22, "", value);
   if (!problem) draft.options.compression.level = static_cast<int>(value);
   return problem;
 }
 
 Problem request_size(Draft& draft, std::string_view text) {
   std::int64_t value = 0;
-  const auto problem = number_between(text, 64, 64 << 20, "bytes", value);
+  auto problem = number_between(text, 64, 64 << 20, "bytes", value);
   if (problem) return problem;
   draft.options.record_bytes_max = static_cast<std::size_t>(value);
   draft.request_size = true;
@@ -272,15 +272,16 @@ Problem ciphers(Draft& draft, std::string_view text) {
 }
 
 Problem mechanism(Draft& draft, std::string_view text) {
-  constexpr Words<SaslMechanism, 4> kWords{{{"PLAIN", SaslMechanism::Plain},
+  constexpr Words<SaslMechanism, 5> kWords{{{"PLAIN", SaslMechanism::Plain},
                                             {"SCRAM-SHA-256", SaslMechanism::ScramSha256},
                                             {"SCRAM-SHA-512", SaslMechanism::ScramSha512},
+                                            {"OAUTHBEARER", SaslMechanism::OAuthBearer},
                                             {"GSSAPI", SaslMechanism::Gssapi}}};
   const auto known = word_of(kWords, text);
-  if (!known && equal_words(trim(text), "OAUTHBEARER")) {
-    return "needs a token, which only a program can give: Sasl::token of the library";
-  }
   if (!known) return not_one_of(kWords);
+  if (*known == SaslMechanism::OAuthBearer && !draft.sasl.token) {
+    return "needs a token: --sasl-token-file names the file that holds it";
+  }
   draft.sasl_set = true;
   draft.sasl.mechanism = *known;
   draft.mechanism_set = true;

@@ -23,7 +23,7 @@ inline constexpr std::int64_t kMillisecondsMax = 24LL * 24 * 3600 * 1000;
 template <std::chrono::milliseconds Options::*kMember>
 Problem milliseconds(Draft& draft, std::string_view text) {
   std::int64_t value = 0;
-  const auto problem = number_between(text, 0, kMillisecondsMax, "milliseconds", value);
+  auto problem = number_between(text, 0, kMillisecondsMax, "milliseconds", value);
   if (!problem) draft.options.*kMember = std::chrono::milliseconds(value);
   return problem;
 }
@@ -31,7 +31,7 @@ Problem milliseconds(Draft& draft, std::string_view text) {
 template <std::size_t Options::*kMember, std::int64_t kLow = 1, std::int64_t kFactor = 1>
 Problem bytes(Draft& draft, std::string_view text) {
   std::int64_t value = 0;
-  const auto problem =
+  auto problem =
       number_between(text, kLow, INT64_MAX / 1024, kFactor == 1 ? "bytes" : "KiB", value);
   if (!problem) draft.options.*kMember = static_cast<std::size_t>(value * kFactor);
   return problem;

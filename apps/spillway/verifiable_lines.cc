@@ -55,7 +55,8 @@ constexpr std::string_view kOther = "class org.apache.kafka.common.KafkaExceptio
 
 std::string_view exception_of(const Delivery& delivery) {
   if (delivery.reason == Reason::DeliveryTimeout) return kTimeout;
-  const std::int16_t code = delivery.reason == Reason::UnknownTopic ? 3 : delivery.kafka_error;
+  const std::int16_t code =
+      delivery.reason == Reason::UnknownTopic ? std::int16_t{3} : delivery.kafka_error;
   for (const Exception& each : kExceptions) {
     if (each.kafka_error == code) return each.name;
   }
