@@ -14,7 +14,7 @@ namespace spillway {
 
 // RFC 7677 and Kafka: fewer are too cheap to guess.
 inline constexpr std::uint32_t kScramIterationsMin = 4096;
-// Kafka stores at most 16384. A broker that lies can cost the I/O thread this much: about 50 ms.
+// Kafka stores at most 16384. A broker that lies can cost the I/O thread this much: 15 to 34 ms.
 inline constexpr std::uint32_t kScramIterationsMax = 65'536;
 inline constexpr std::size_t kScramSaltMax = 256;
 
