@@ -15,14 +15,15 @@ enum class Fate : std::uint8_t {
 
 enum class Reason : std::uint8_t {
   None,
-  DropOldest,       // dropped: the oldest record made room
-  CloseDeadline,    // dropped or unknown: close() ran out of time
-  DeliveryTimeout,  // failed if never sent, else unknown
-  UnknownTopic,     // failed: the topic or partition does not exist
-  Rejected,         // failed: the broker refused it, see kafka_error
-  SequenceLost,     // unknown: the broker no longer knows this producer's history
+  DropOldest,          // dropped: the oldest record made room
+  CloseDeadline,       // dropped or unknown: close() ran out of time
+  DeliveryTimeout,     // failed if never sent, else unknown
+  UnknownTopic,        // failed: the topic or partition does not exist
+  Rejected,            // failed: the broker refused it, see kafka_error
+  SequenceLost,        // unknown: the broker no longer knows this producer's history
+  TransactionAborted,  // its transaction ended without it
 };
-inline constexpr int kReasonCount = 7;
+inline constexpr int kReasonCount = 8;
 
 [[nodiscard]] std::string_view name_of(Fate fate) noexcept;
 [[nodiscard]] std::string_view name_of(Reason reason) noexcept;

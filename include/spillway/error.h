@@ -29,6 +29,7 @@ enum class ErrorCode : std::uint8_t {
   Closed,         // close() was called
   UnknownTopic,   // the cluster says that the topic does not exist, or the handle is foreign
   TopicPending,   // the cluster has not described the topic yet; Block waits for it
+  NoTransaction,  // Options::transactional_id is set, and no transaction is open
   // Other calls.
   TimedOut,              // the deadline passed
   InvalidArgument,       // the detail names the argument
@@ -38,7 +39,10 @@ enum class ErrorCode : std::uint8_t {
   Unreachable,           // no bootstrap address answered as a Kafka broker
   AuthenticationFailed,  // no broker, and the last one refused Options::sasl: the detail says which
   Rejected,              // the cluster refused the record for good: the detail names its error
-  System,                // the operating system refused memory, a thread or a descriptor
+  InvalidTransactionState,  // this call does not fit the state: the detail names it
+  TransactionAbortable,     // the transaction cannot be committed: abort it and begin another
+  ProducerFenced,           // another producer has taken Options::transactional_id: close this one
+  System,                   // the operating system refused memory, a thread or a descriptor
 };
 
 [[nodiscard]] Action action_of(ErrorCode code) noexcept;

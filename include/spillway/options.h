@@ -48,6 +48,11 @@ struct Options {
   Acks acks = Acks::All;
   // No duplicates and no reordering by retries (KIP-98). Needs acks All.
   bool idempotence = true;
+  // Names this producer across restarts: whoever opens with the same id fences the one before
+  // (KIP-98). Empty: no transactions. Needs idempotence and not DropOldest.
+  std::string transactional_id = {};
+  // The cluster aborts a transaction that has been open for longer.
+  std::chrono::milliseconds transaction_timeout{60'000};
   // A record waits this long for company. At level MID and above up to four times as long.
   std::chrono::milliseconds linger{5};
   // Encoded bytes of one batch; the broker's limit is message.max.bytes.

@@ -24,6 +24,7 @@
 #include "spillway/options.h"
 #include "spillway/record.h"
 #include "spillway/snapshot.h"
+#include "spillway/transaction.h"
 
 namespace spillway {
 
@@ -122,6 +123,28 @@ class Producer {
   // Waits until every record accepted before the call has met its fate. Sends without linger
   // meanwhile. Errors: TimedOut, WouldDeadlock (inside a callback), Closed.
   Result<void> flush(std::chrono::milliseconds deadline);
+
+  // --- transactions, with Options::transactional_id: one at a time, from begin to commit or abort.
+  // Consumers that read committed see all records of a committed one and none of another; a
+  // record's fate tells whether it is in the log, not whether it is committed. These calls block up
+  // to the deadline, are refused inside a callback (WouldDeadlock), and after TimedOut may be
+  // called again: the work has gone on.
+  //
+  // Once, before the first: takes the id, fences whoever held it, ends what that one left open.
+  // Errors: ProducerFenced, Rejected (by the coordinator: the detail says why), TimedOut, Closed,
+  // InvalidTransactionState.
+  Result<void> init_transactions(std::chrono::milliseconds deadline = std::chrono::seconds(60));
+  // Does not block. Records are refused outside of a transaction (NoTransaction).
+  Result<void> begin_transaction();
+  // Commits how far a consumer has read together with the records (KIP-447).
+  Result<void> send_offsets_to_transaction(
+      std::span<const CommittedOffset> offsets, const GroupMetadata& group,
+      std::chrono::milliseconds deadline = std::chrono::seconds(60));
+  // Waits for the fate of every record, then commits. TransactionAbortable: one was not delivered,
+  // or the coordinator says so; abort_transaction is the only call left.
+  Result<void> commit_transaction(std::chrono::milliseconds deadline = std::chrono::seconds(60));
+  // Ends what is not sent as dropped(transaction_aborted), waits for what is, then aborts.
+  Result<void> abort_transaction(std::chrono::milliseconds deadline = std::chrono::seconds(60));
 
   // Refuses new records, flushes up to the deadline, then ends what is left: never sent is dropped,
   // sent is unknown. Every callback has run when it returns. Never hangs: returns within the

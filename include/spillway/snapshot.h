@@ -31,6 +31,7 @@ struct Refusals {
   std::uint64_t closed = 0;
   std::uint64_t unknown_topic = 0;
   std::uint64_t topic_pending = 0;
+  std::uint64_t no_transaction = 0;
 };
 
 struct MemoryUse {

@@ -247,13 +247,15 @@ bool Batch::replace_records(Codec codec, std::span<const std::byte> packed, Pool
   return true;
 }
 
-void Batch::seal(const ProducerIdentity& identity, std::int32_t base_sequence) noexcept {
+void Batch::seal(const ProducerIdentity& identity, std::int32_t base_sequence,
+                 bool transactional) noexcept {
   checksum_pages();
   closed_ = true;
   identity_ = identity;
   base_sequence_ = base_sequence;
   wire::BatchHeader header;
-  header.attributes = static_cast<std::int16_t>(codec_);
+  header.attributes = static_cast<std::int16_t>(static_cast<int>(codec_) |
+                                                (transactional ? wire::kTransactional : 0));
   header.last_offset_delta = static_cast<std::int32_t>(record_count_) - 1;
   header.base_timestamp_ms = base_timestamp_ms_;
   header.max_timestamp_ms = max_timestamp_ms_;

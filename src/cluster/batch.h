@@ -123,7 +123,8 @@ class Batch {
   // First send: writes the header, and from here on the bytes never change (a retry must be
   // identical: KIP-98). The checksum of the records is computed once; a later call with another
   // identity only writes the header again.
-  void seal(const ProducerIdentity& identity, std::int32_t base_sequence) noexcept;
+  void seal(const ProducerIdentity& identity, std::int32_t base_sequence,
+            bool transactional = false) noexcept;
   [[nodiscard]] const ProducerIdentity& identity() const noexcept { return identity_; }
   [[nodiscard]] std::int32_t base_sequence() const noexcept { return base_sequence_; }
 

@@ -151,6 +151,11 @@ void Engine::end(Batch& batch, Fate fate, Reason reason, std::int16_t kafka_erro
                  std::int64_t offset) noexcept {
   Partition& partition = *batch.partition;
   if (options_.idempotence && batch.sends > 0) partition.leave_window(batch);
+  if (transactional() && fate != Fate::Delivered) [[unlikely]] {
+    transaction_failed(
+        "a record was not delivered: " + std::string(name_of(reason)) +
+        (kafka_error == 0 ? "" : std::string(", ") + wire::error_info(kafka_error).name));
+  }
   fates_.end(batch, {fate, reason, kafka_error, partition.index, offset, partition.topic});
   forget(batch);
 }
@@ -164,10 +169,22 @@ bool Engine::prepare_to_send(Partition& partition, MonoTime now) noexcept {
   }
   partition.draining = false;
   if (!options_.idempotence) return true;
+  if (transactional()) return may_join(partition);
   if (partition.gap && !(partition.head->sends > 0 && partition.head->in_doubt))
     start_epoch(partition);
   return !partition.gap ? identity_.id >= 0 || partition.identity.id >= 0
                         : partition.head->in_doubt;
+}
+
+// Only the coordinator may begin another epoch.
+bool Engine::may_join(Partition& partition) noexcept {
+  if (partition.gap) {
+    transaction_failed("a sequence of the transaction was lost");
+    return false;
+  }
+  const bool joined = txn_.v2 || partition.transaction == txn_.number;
+  txn_.adds_wanted |= !joined;
+  return joined && identity_.id >= 0;
 }
 
 // A sequence was lost for good, and nothing of this partition is in flight or in doubt: number what
@@ -222,6 +239,7 @@ void Engine::work(MonoTime now) {
   release_parked(now);
   release_lingering(now);
   renew_logins(now);
+  if (transactional()) work_transaction(now);
   connect_where_needed(now);
   ask_cluster(now);
   send_ready(now);
@@ -270,6 +288,7 @@ MonoTime Engine::deadline(MonoTime now) const noexcept {
   MonoTime due = std::min(parked_until_, metadata_due_);
   // What is due already waits for a session, and that comes with an event, not with time.
   if (metadata_wanted_ && !metadata_asked_ && metadata_at_ > now) due = std::min(due, metadata_at_);
+  if (txn_.retry_at > now) due = std::min(due, txn_.retry_at);
   if (identity_.id < 0 && !identity_asked_ && identity_at_ > now) due = std::min(due, identity_at_);
   if (const Partition* first = lingering_.front())
     due = std::min(due, first->head->created + linger_);

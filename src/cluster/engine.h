@@ -23,8 +23,10 @@
 #include "cluster/sasl.h"
 #include "cluster/session.h"
 #include "cluster/topics.h"
+#include "cluster/transaction.h"
 #include "net/transport.h"
 #include "spillway/options.h"
+#include "wire/arena.h"
 #include "wire/messages/init_producer_id.h"
 #include "wire/messages/metadata.h"
 #include "wire/messages/produce.h"
@@ -81,6 +83,13 @@ class Engine final : public TransportEvents {
   void set_linger(MonoDuration linger) noexcept { linger_ = linger; }
   void topics_added() noexcept { metadata_wanted_ = true; }
 
+  // Records of a transaction that is being aborted end as they come.
+  [[nodiscard]] bool aborting() const noexcept { return aborting_; }
+  [[nodiscard]] TransactionDesk& transactions() noexcept { return desk_; }
+  [[nodiscard]] const TransactionDesk& transactions() const noexcept { return desk_; }
+  // A record of this transaction will not be delivered: it can only be aborted.
+  void transaction_failed(std::string sentence);
+
   // DropOldest: ends the oldest batch that was never sent. False: there is none.
   bool evict_oldest() noexcept;
   // close(): drops the connections and ends every record.
@@ -131,6 +140,7 @@ class Engine final : public TransportEvents {
   void expire(MonoTime now) noexcept;
   void release_lingering(MonoTime now) noexcept;
   void release_parked(MonoTime now) noexcept;
+  bool may_join(Partition& partition) noexcept;
   void start_epoch(Partition& partition) noexcept;
 
   // engine_sessions.cc: connections, versions, metadata, producer id
@@ -147,6 +157,7 @@ class Engine final : public TransportEvents {
   bool on_frame(Session& session, std::span<const std::byte> frame);
   bool on_metadata(const InFlight& request, std::span<const std::byte> frame);
   bool on_identity(const InFlight& request, std::span<const std::byte> frame);
+  Session* name_broker(std::int32_t node_id, std::string_view host, std::int32_t port);
   void apply_brokers(const wire::MetadataResponse& response);
   void apply_topic(const wire::MetadataResponse::Topic& topic);
   void restart(Partition& partition);
@@ -193,6 +204,38 @@ class Engine final : public TransportEvents {
   void replace(Batch& batch, Batch* parts, MonoTime now) noexcept;
   void forget(Batch& batch) noexcept;
 
+  // engine_transaction.cc: the coordinator
+  [[nodiscard]] bool transactional() const noexcept { return !options_.transactional_id.empty(); }
+  void work_transaction(MonoTime now);
+  void take_request();
+  [[nodiscard]] TransactionWork::Step next_step() const noexcept;
+  Session* session_for(TransactionWork::Step step, MonoTime now) noexcept;
+  bool send_step(Session& session, TransactionWork::Step step, MonoTime now);
+  template <typename Request>
+  bool send_signed(Session& session, Request& request, std::int16_t version, MonoTime now);
+  bool send_find(Session& session, std::string_view key, std::int8_t type, MonoTime now);
+  bool send_init(Session& session, MonoTime now);
+  bool send_add_partitions(Session& session, MonoTime now);
+  bool send_commit_offsets(Session& session, MonoTime now);
+  bool on_transaction(const InFlight& request, std::span<const std::byte> frame);
+  bool on_coordinator(const InFlight& request, std::span<const std::byte> frame, wire::Arena& arena,
+                      TransactionWork::Step step);
+  bool on_new_epoch(const InFlight& request, std::span<const std::byte> frame, wire::Arena& arena);
+  bool on_partitions_added(const InFlight& request, std::span<const std::byte> frame,
+                           wire::Arena& arena);
+  bool on_offsets_committed(const InFlight& request, std::span<const std::byte> frame,
+                            wire::Arena& arena);
+  bool on_ended(const InFlight& request, std::span<const std::byte> frame, wire::Arena& arena);
+  bool advance(std::int16_t kafka_error, TransactionWork::Step step, MonoTime now);
+  void retry_step(std::int16_t kafka_error, MonoTime now);
+  void lose_step(MonoTime now);
+  void finish_request(Result<void> result);
+  void finish_end();
+  void renew_partitions() noexcept;
+  void abort_batches(MonoTime now) noexcept;
+  void end_aborted(Batch& batch) noexcept;
+  void transaction_fatal(ErrorCode code, std::string sentence);
+
   const Options& options_;
   const std::vector<Endpoint> bootstrap_;
   Pool& pool_;
@@ -225,6 +268,12 @@ class Engine final : public TransportEvents {
   ProducerIdentity identity_;
   bool identity_asked_ = false;
   MonoTime identity_at_{};
+
+  TransactionDesk desk_;
+  TransactionWork txn_;
+  Session* target_ = nullptr;        // the coordinator that the transaction waits for
+  bool coordinator_wanted_ = false;  // any broker will do to find it
+  bool aborting_ = false;
 
   bool metadata_wanted_ = false;
   bool metadata_asked_ = false;

@@ -12,6 +12,8 @@
 namespace spillway {
 namespace {
 
+constexpr std::int16_t kProduceV1 = 11;  // from 12 on it adds its partitions to the transaction
+
 bool answers_batch(const Batch& batch, const Topics& topics,
                    const wire::ProduceResponse::Topic& topic, std::int32_t index,
                    bool by_id) noexcept {
@@ -61,12 +63,13 @@ bool Engine::send_one(Session& session, MonoTime now) noexcept {
       continue;
     }
     if (partition->identity.id < 0) partition->identity = identity_;
-    batch.seal(partition->identity, partition->next_sequence);
+    batch.seal(partition->identity, partition->next_sequence, transactional());
     partition->next_sequence = static_cast<std::int32_t>(
         (static_cast<std::uint32_t>(partition->next_sequence) + batch.record_count()) &
         0x7fffffffU);
   }
-  const std::int16_t version = session.version(wire::ApiKey::kProduce);
+  std::int16_t version = session.version(wire::ApiKey::kProduce);
+  if (transactional() && !txn_.v2) version = std::min(version, kProduceV1);
   if (!session.start(describe(chosen), version, options_.client_id, now)) {
     // Topic names too long for the buffer: fewer partitions will fit. A single one always does
     // (names have 249 bytes).
@@ -124,6 +127,7 @@ wire::ProduceRequest Engine::describe(std::span<Partition*> chosen) noexcept {
     begin = i + 1;
   }
   wire::ProduceRequest request;
+  if (transactional()) request.transactional_id = options_.transactional_id;
   request.acks = static_cast<std::int16_t>(options_.acks);
   request.timeout_ms = static_cast<std::int32_t>(options_.request_timeout.count());
   request.topics = std::span(scratch_->topics).first(topic_count);
@@ -148,6 +152,7 @@ void Engine::depart(Session& session, std::span<Partition*> chosen, MonoTime now
     reschedule(*partition, now);
   }
   add(counters_.requests_in_flight, 1);
+  txn_.empty = false;
 }
 
 // Nobody answers a request with acks 0: once its bytes are with the kernel it is as delivered as it
@@ -220,7 +225,9 @@ void Engine::settle(Batch& batch, const wire::ProduceResponse::Partition& answer
   const Verdict verdict = judge(error, options_.idempotence, partition.draining);
   batch.in_doubt = !verdict.rules_out && (batch.in_doubt || verdict.raises_doubt);
   give_back(batch);
-  switch (verdict.outcome) {
+  const bool fresh_start =
+      verdict.outcome == Outcome::NewIdentity || verdict.outcome == Outcome::NewEpoch;
+  switch (transactional() && fresh_start ? Outcome::Failed : verdict.outcome) {
     case Outcome::Delivered:
       partition.attempts = 0;
       partition.known = true;
@@ -255,6 +262,10 @@ void Engine::give_back(Batch& batch) noexcept {
 
 void Engine::retry(Batch& batch, bool refresh_metadata, MonoTime now) noexcept {
   Partition& partition = *batch.partition;
+  if (aborting_) {
+    end_aborted(batch);
+    return reschedule(partition, now);
+  }
   if (partition.index >= topics_.partition_count(partition.topic)) {  // the topic was made again
     end(batch, batch.in_doubt ? Fate::Unknown : Fate::Failed, Reason::UnknownTopic, 0, -1);
     return reschedule(partition, now);

@@ -20,7 +20,8 @@ bool Engine::send_in_parts(Batch& batch, std::int16_t kafka_error,
   const auto error = static_cast<wire::ErrorCode>(kafka_error);
   if (error == wire::ErrorCode::kMessageTooLarge || error == wire::ErrorCode::kRecordListTooLarge)
     return split(batch, now);
-  return !bad.empty() && bad.size() <= kBadRecordsMax && omit(batch, kafka_error, bad, now);
+  return !transactional() && !bad.empty() && bad.size() <= kBadRecordsMax &&
+         omit(batch, kafka_error, bad, now);
 }
 
 // In halves, which may be refused again: the limit is the topic's, and nobody tells it.
@@ -28,8 +29,10 @@ bool Engine::split(Batch& batch, MonoTime now) noexcept {
   const std::span<const std::byte> unpacked = packer_.unpack(batch);
   const std::size_t size = unpacked.empty() ? batch.wire_size() : unpacked.size();
   Partition& partition = *batch.partition;
+  // Parts need a new epoch, and a transaction has one: the next one will have smaller batches.
   partition.batch_bytes_max =
       std::min(partition.batch_bytes_max, static_cast<std::uint32_t>(size / 2));
+  if (transactional()) return false;
   Batch* const parts = batch.rebuild(unpacked, size / 2, {}, pool_);
   if (parts == nullptr) {  // no memory for a copy now: it will be refused once more
     retry(batch, false, now);

@@ -17,6 +17,12 @@ namespace {
 
 using wire::ApiKey;
 
+bool is_of_transaction(ApiKey api) noexcept {
+  return api == ApiKey::kInitProducerId || api == ApiKey::kFindCoordinator ||
+         api == ApiKey::kAddPartitionsToTxn || api == ApiKey::kAddOffsetsToTxn ||
+         api == ApiKey::kTxnOffsetCommit || api == ApiKey::kEndTxn;
+}
+
 }  // namespace
 
 // Linear: brokers_max is small, and a frame costs a system call anyway.
@@ -49,14 +55,15 @@ void Engine::connect_where_needed(MonoTime now) {
   bool any_up = false;
   for (std::uint32_t i = 0; i < options_.brokers_max; ++i) {
     Session& session = sessions_[i];
-    if (session.state() == Session::State::Down && !session.ready_list.empty() &&
-        now >= session.retry_at)
+    const bool wanted = !session.ready_list.empty() || &session == target_;
+    if (session.state() == Session::State::Down && wanted && now >= session.retry_at)
       connect(session, now);
     any_up |= session.is_up();
   }
   Session& seed = sessions_[options_.brokers_max];
-  const bool needed =
-      metadata_wanted_ || metadata_asked_ || (options_.idempotence && identity_.id < 0);
+  const bool needed = metadata_wanted_ || metadata_asked_ || coordinator_wanted_ ||
+                      (options_.idempotence && !transactional() && identity_.id < 0);
+  coordinator_wanted_ = false;
   if (seed.state() != Session::State::Down) {
     if (any_up && !seed.any_in_flight() && seed.is_up()) close_session(seed, nullptr);
     return;
@@ -117,7 +124,13 @@ bool Engine::on_frame(Session& session, std::span<const std::byte> frame) {
     case ApiKey::kMetadata:
       return on_metadata(request, frame);
     case ApiKey::kInitProducerId:
-      return on_identity(request, frame);
+      return transactional() ? on_transaction(request, frame) : on_identity(request, frame);
+    case ApiKey::kFindCoordinator:
+    case ApiKey::kAddPartitionsToTxn:
+    case ApiKey::kAddOffsetsToTxn:
+    case ApiKey::kTxnOffsetCommit:
+    case ApiKey::kEndTxn:
+      return on_transaction(request, frame);
     default:
       return false;
   }
@@ -161,8 +174,13 @@ void Engine::take_back(Session& session, MonoTime now) noexcept {
   while (session.any_in_flight()) {
     InFlight request = session.pop_oldest();
     if (request.api == ApiKey::kMetadata) metadata_asked_ = false;
-    if (request.api == ApiKey::kInitProducerId) identity_asked_ = false;
-    if (request.api == ApiKey::kProduce) take_back(request, now);
+    if (request.api == ApiKey::kProduce) {
+      take_back(request, now);
+    } else if (request.api == ApiKey::kInitProducerId && !transactional()) {
+      identity_asked_ = false;
+    } else if (is_of_transaction(request.api)) {
+      lose_step(now);
+    }
   }
 }
 
@@ -188,8 +206,8 @@ void Engine::ask_cluster(MonoTime now) {
     metadata_due_ = kNever;
   }
   const bool want_metadata = metadata_wanted_ && !metadata_asked_ && now >= metadata_at_;
-  const bool want_identity =
-      options_.idempotence && identity_.id < 0 && !identity_asked_ && now >= identity_at_;
+  const bool want_identity = options_.idempotence && !transactional() && identity_.id < 0 &&
+                             !identity_asked_ && now >= identity_at_;
   if (!want_metadata && !want_identity) return;
   if (Session* session = want_metadata ? ready_session(now) : nullptr) ask_metadata(*session, now);
   if (Session* session = want_identity ? ready_session(now) : nullptr) ask_identity(*session, now);
@@ -239,24 +257,29 @@ bool Engine::on_metadata(const InFlight& request, std::span<const std::byte> fra
 
 void Engine::apply_brokers(const wire::MetadataResponse& response) {
   for (const auto& each : response.brokers) {
-    Session* session = broker(each.node_id);
-    for (std::uint32_t i = 0; session == nullptr && i < options_.brokers_max; ++i) {
-      if (!sessions_[i].named) session = &sessions_[i];
-    }
-    if (session == nullptr) {
-      fates_.event(Severity::Error,
-                   "the cluster has more brokers than Options::brokers_max: partitions of the "
-                   "others cannot be reached");
-      return;
-    }
-    Endpoint endpoint{std::string(each.host), static_cast<std::uint16_t>(each.port)};
-    session->named = true;
-    session->node_id = each.node_id;
-    if (session->endpoint == endpoint) continue;
-    session->endpoint = std::move(endpoint);
-    close_session(*session, "the broker has moved to another address");
-    session->retry_at = {};
+    if (name_broker(each.node_id, each.host, each.port) != nullptr) continue;
+    fates_.event(Severity::Error,
+                 "the cluster has more brokers than Options::brokers_max: partitions of the "
+                 "others cannot be reached");
+    return;
   }
+}
+
+// nullptr: the table of brokers is full.
+Session* Engine::name_broker(std::int32_t node_id, std::string_view host, std::int32_t port) {
+  Session* session = broker(node_id);
+  for (std::uint32_t i = 0; session == nullptr && i < options_.brokers_max; ++i) {
+    if (!sessions_[i].named) session = &sessions_[i];
+  }
+  if (session == nullptr) return nullptr;
+  Endpoint endpoint{std::string(host), static_cast<std::uint16_t>(port)};
+  session->named = true;
+  session->node_id = node_id;
+  if (session->endpoint == endpoint) return session;
+  session->endpoint = std::move(endpoint);
+  close_session(*session, "the broker has moved to another address");
+  session->retry_at = {};
+  return session;
 }
 
 void Engine::apply_topic(const wire::MetadataResponse::Topic& topic) {

@@ -10,7 +10,7 @@
 #include <deque>
 #include <map>
 
-#include "cluster/engine_test_shape.h"
+#include "cluster/engine_shape_test_support.h"
 #include "producer/lanes.h"
 #include "spillway/record.h"
 #include "testing/sim_network.h"

@@ -60,6 +60,8 @@ struct Partition {
   bool draining = false;
   bool gap = false;  // a sequence was lost: start a new epoch once nothing is in doubt
 
+  std::uint32_t transaction = 0;  // the last one that it was added to
+
   std::uint16_t attempts = 0;  // failures in a row
   MonoTime retry_at{};
 

@@ -54,6 +54,10 @@ void Session::end_frame() noexcept {
 }
 
 void Session::learn(const wire::ApiVersionsResponse& response) noexcept {
+  transaction_version = 0;
+  for (const auto& feature : response.finalized_features) {
+    if (feature.name == "transaction.version") transaction_version = feature.max_version_level;
+  }
   for (const auto& api : response.api_keys) {
     if (api.api_key < 0 || static_cast<std::size_t>(api.api_key) >= kApisMax) continue;
     const auto picked = wire::pick_version(static_cast<wire::ApiKey>(api.api_key), api.min_version,

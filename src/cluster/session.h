@@ -121,8 +121,9 @@ class Session {
   // --- facts that the engine keeps here
   Endpoint endpoint;
   std::int32_t node_id = -1;
-  bool named = false;        // the slot belongs to a broker
-  PartitionList ready_list;  // partitions that this broker leads and that can go now
+  std::int16_t transaction_version = 0;  // the finalized feature (KIP-890)
+  bool named = false;                    // the slot belongs to a broker
+  PartitionList ready_list;              // partitions that this broker leads and that can go now
   MonoTime retry_at{};
   MonoTime silent_until{};  // KIP-219
   std::uint16_t failures = 0;

@@ -174,9 +174,9 @@ Result<void> Core::commit(std::uint64_t handle, std::span<std::byte> value, std:
     lanes_.give_back(room);
     return refuse(ErrorCode::Busy);
   }
-  if (closed_.load(std::memory_order_relaxed)) {
+  if (const ErrorCode shut = gate(); shut != ErrorCode::Ok) {
     lanes_.give_back(room);
-    return refuse(ErrorCode::Closed);
+    return refuse(shut);
   }
   return refuse(publish(lane, room, patience));
 }
@@ -228,18 +228,25 @@ ErrorCode Core::reserve_room(std::size_t body_bytes, ChunkUse use, Patience& pat
                              LaneHold& lane, Room& room) noexcept {
   for (int dropped = 0;;) {  // bounded by the deadline, or by kDropAttemptsMax
     if (!acquire(lane, patience)) return ErrorCode::Busy;
-    // Under the lane: close() takes every lane once and then knows that nobody is between here and
-    // publish.
-    const bool closed = closed_.load(std::memory_order_relaxed);
-    const auto found = closed ? std::nullopt : lanes_.reserve(*lane, body_bytes, use);
+    const ErrorCode shut = gate();
+    const auto found =
+        shut != ErrorCode::Ok ? std::nullopt : lanes_.reserve(*lane, body_bytes, use);
     if (found) {
       room = *found;
       return ErrorCode::Ok;
     }
     lane.release();
-    if (closed) return ErrorCode::Closed;
+    if (shut != ErrorCode::Ok) return shut;
     if (const ErrorCode code = make_room(patience, dropped); code != ErrorCode::Ok) return code;
   }
+}
+
+ErrorCode Core::gate() const noexcept {
+  if (closed_.load(std::memory_order_relaxed)) [[unlikely]]
+    return ErrorCode::Closed;
+  if (transactional_ && !engine_.transactions().takes_records()) [[unlikely]]
+    return ErrorCode::NoTransaction;
+  return ErrorCode::Ok;
 }
 
 // Block waits for a preempted holder as it waits for room.
@@ -307,8 +314,8 @@ ErrorCode Core::publish_when_full(LaneHold& lane, const Room& room, Patience& pa
       if (fates_.inside_callback()) code = ErrorCode::WouldDeadlock;
       if (code == ErrorCode::WouldDeadlock || !patience.next(room_)) break;
     }
-    code = acquire(lane, patience) ? ErrorCode::Closed : ErrorCode::Busy;
-    if (code == ErrorCode::Busy || closed_.load(std::memory_order_relaxed)) break;
+    code = acquire(lane, patience) ? gate() : ErrorCode::Busy;
+    if (code != ErrorCode::Ok) break;
   }
   lane.release();
   lanes_.give_back(room);

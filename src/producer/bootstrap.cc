@@ -49,6 +49,20 @@ Error bad(const char* sentence) {
   return Error(ErrorCode::InvalidOption, sentence);
 }
 
+Result<void> check_transactions(const Options& options) {
+  if (options.transactional_id.empty()) return {};
+  if (!options.idempotence) return bad("transactional_id needs idempotence");
+  if (options.when_full == WhenFull::DropOldest)
+    return bad(
+        "transactional_id and DropOldest contradict each other: a dropped record would be "
+        "missing in what is committed");
+  if (options.transactional_id.size() > 255) return bad("transactional_id: at most 255 bytes");
+  if (options.transaction_timeout.count() < 1'000 || options.transaction_timeout > kTimeMax)
+    return bad(
+        "transaction_timeout: 1 s to 24 days; brokers allow 15 minutes unless told otherwise");
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<Endpoint>> parse_bootstrap(std::string_view text) {
@@ -75,6 +89,7 @@ Result<void> check_options(const Options& options) {
     return bad("in_flight_max: 1 to 12");
   if (options.idempotence && options.in_flight_max > 5)
     return bad("in_flight_max: at most 5 with idempotence, because brokers remember 5 batches");
+  if (auto checked = check_transactions(options); !checked) return checked;
   if (options.linger.count() < 0 || options.linger > std::chrono::minutes(15))
     return bad("linger: 0 to 15 minutes");
   if (options.block_deadline.count() < 0) return bad("block_deadline: not negative");

@@ -24,6 +24,7 @@ std::span<std::byte> raw(std::unique_ptr<std::byte[]>& memory, std::uint32_t slo
 Core::Core(const Options& options, MemoryPlan plan, std::vector<Endpoint> bootstrap,
            std::unique_ptr<Transport> transport)
     : options_(options),
+      transactional_(!options.transactional_id.empty()),
       plan_(std::move(plan)),
       pool_(plan_.pool),
       ring_memory_(
@@ -120,9 +121,13 @@ Result<Delivery> Core::send_and_wait(Topic topic, const Record& record,
 
 Result<void> Core::flush(std::chrono::milliseconds deadline) {
   if (fates_.inside_callback()) return refuse(ErrorCode::WouldDeadlock);
+  Patience patience(deadline);
+  return flush(patience);
+}
+
+Result<void> Core::flush(Patience& patience) {
   const std::uint64_t ticket = flush_asked_.fetch_add(1, std::memory_order_seq_cst) + 1;
   transport_->wake();
-  Patience patience(deadline);
   while (flush_done_.load(std::memory_order_seq_cst) < ticket) {
     if (closed_.load(std::memory_order_relaxed)) return ErrorCode::Closed;
     if (!patience.next(flushed_)) return ErrorCode::TimedOut;
@@ -142,6 +147,7 @@ Result<CloseReport> Core::close(std::chrono::milliseconds deadline) {
   room_.notify_all();
   topics_.changed().notify_all();
   flushed_.notify_all();
+  engine_.transactions().changed().notify_all();
   lanes_.close_all();  // afterwards nobody publishes any more
   // kNever means that nobody has asked.
   const MonoTime close_at = std::min(deadline_after(deadline), kNever - MonoDuration(1));
@@ -171,10 +177,10 @@ Snapshot Core::snapshot() const {
   const auto refused = [this](ErrorCode code) {
     return refusals_[static_cast<std::size_t>(code)].load(std::memory_order_relaxed);
   };
-  snapshot.refusals = {refused(ErrorCode::Full),        refused(ErrorCode::Busy),
-                       refused(ErrorCode::TooLarge),    refused(ErrorCode::WouldDeadlock),
-                       refused(ErrorCode::Closed),      refused(ErrorCode::UnknownTopic),
-                       refused(ErrorCode::TopicPending)};
+  snapshot.refusals = {refused(ErrorCode::Full),         refused(ErrorCode::Busy),
+                       refused(ErrorCode::TooLarge),     refused(ErrorCode::WouldDeadlock),
+                       refused(ErrorCode::Closed),       refused(ErrorCode::UnknownTopic),
+                       refused(ErrorCode::TopicPending), refused(ErrorCode::NoTransaction)};
   const EngineCounters& counters = engine_.counters();
   const auto get = [](const std::atomic<std::uint64_t>& value) {
     return value.load(std::memory_order_relaxed);

@@ -46,6 +46,13 @@ class Core {
                                  std::chrono::milliseconds deadline);
   Result<void> flush(std::chrono::milliseconds deadline);
   Result<CloseReport> close(std::chrono::milliseconds deadline);
+  // --- transactions.cc
+  Result<void> init_transactions(std::chrono::milliseconds deadline);
+  Result<void> begin_transaction();
+  Result<void> send_offsets(std::span<const CommittedOffset> offsets, const GroupMetadata& group,
+                            std::chrono::milliseconds deadline);
+  Result<void> commit_transaction(std::chrono::milliseconds deadline);
+  Result<void> abort_transaction(std::chrono::milliseconds deadline);
   [[nodiscard]] Snapshot snapshot() const;
   [[nodiscard]] const MemoryPlan& plan() const noexcept { return plan_; }
 
@@ -73,6 +80,16 @@ class Core {
   void wake_now() noexcept;
   ErrorCode refuse(ErrorCode code) noexcept;
 
+  // Under a lane: close() and the end of a transaction take every lane once and then know that
+  // nobody is between here and publish.
+  [[nodiscard]] ErrorCode gate() const noexcept;
+
+  Result<void> flush(Patience& patience);
+  Result<void> may_call() const;
+  Error refusal_of(TransactionState state) const;
+  Result<void> ask_and_wait(TransactionDesk::Request request, Patience& patience);
+  Result<void> settle_transaction(Patience& patience);
+
   // --- io_loop.cc: the I/O thread
   static void* io_main(void* self);
   void io_run() noexcept;
@@ -90,6 +107,7 @@ class Core {
   void io_close() noexcept;
 
   Options options_;  // constant, but for the secrets that the constructor takes out
+  const bool transactional_;
   const MemoryPlan plan_;
   Pool pool_;
   std::unique_ptr<std::byte[]> ring_memory_;
@@ -106,7 +124,7 @@ class Core {
   // Written by callers.
   std::atomic<bool> closed_{false};
   std::atomic<std::uint64_t> wakes_{0};
-  std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(ErrorCode::TopicPending) + 1>
+  std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(ErrorCode::NoTransaction) + 1>
       refusals_{};  // by ErrorCode
 
   // Requests to the I/O thread: each counts up, the answer follows.

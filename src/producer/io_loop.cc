@@ -111,7 +111,12 @@ bool Core::take_in(std::uint64_t word, MonoTime now) noexcept {
   const StoredRecord record = stored(Descriptor::unpack(word));
   SPILL_DCHECK(record.header->state.load(std::memory_order_relaxed) == RecordState::Committed,
                "only committed records are published");
+  if (engine_.aborting()) [[unlikely]] {
+    end_taken(word, Fate::Dropped, Reason::TransactionAborted);
+    return true;
+  }
   if (!engine_.has_partition(*record.header)) [[unlikely]] {
+    if (transactional_) engine_.transaction_failed("a record names a partition that is not there");
     end_taken(word, Fate::Failed, Reason::UnknownTopic);
     return true;
   }
@@ -191,7 +196,10 @@ void Core::trim(MonoTime now) noexcept {
 // Chooses between a look at the network, a drowsy sleep that callers need not end, and a deep one
 // that the next record ends.
 void Core::rest(std::size_t popped, MonoTime now) noexcept {
-  if (popped == kDrainMax) return transport_->poll(now, engine_);
+  // A flush that was asked for while another was under way: its wake is gone.
+  const bool flush_waits = flush_active_ == 0 && flush_asked_.load(std::memory_order_seq_cst) !=
+                                                     flush_done_.load(std::memory_order_relaxed);
+  if (popped == kDrainMax || flush_waits) return transport_->poll(now, engine_);
   const std::uint64_t head = ring_.head_position();
   MonoTime deadline = engine_.deadline(now);
   deadline = std::min(deadline, MonoTime(MonoDuration(close_at_.load(std::memory_order_seq_cst))));
@@ -229,6 +237,7 @@ void Core::io_close() noexcept {
   room_.notify_all();
   topics_.changed().notify_all();
   flushed_.notify_all();
+  engine_.transactions().changed().notify_all();
 }
 
 }  // namespace spillway

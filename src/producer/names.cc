@@ -14,7 +14,7 @@ struct Word {
   Action action;
 };
 
-constexpr std::array<Word, 18> kWords{{
+constexpr std::array<Word, 22> kWords{{
     {"Ok", "success", Action::Retry},
     {"Full", "no room: the producer holds as much as it may", Action::BackOff},
     {"Busy", "another thread is in the middle of the same place: try again", Action::Retry},
@@ -23,6 +23,7 @@ constexpr std::array<Word, 18> kWords{{
     {"Closed", "the producer is closed", Action::Fatal},
     {"UnknownTopic", "the cluster has no such topic", Action::Fix},
     {"TopicPending", "the cluster has not described the topic yet", Action::BackOff},
+    {"NoTransaction", "no transaction is open: begin one first", Action::Fix},
     {"TimedOut", "the deadline passed", Action::BackOff},
     {"InvalidArgument", "an argument is wrong", Action::Fix},
     {"InvalidOption", "an option is wrong", Action::Fix},
@@ -31,6 +32,9 @@ constexpr std::array<Word, 18> kWords{{
     {"Unreachable", "no bootstrap address answered as a Kafka broker", Action::BackOff},
     {"AuthenticationFailed", "the brokers refuse Options::sasl", Action::Fix},
     {"Rejected", "the cluster refused the record", Action::Fix},
+    {"InvalidTransactionState", "this call does not fit the state of the transaction", Action::Fix},
+    {"TransactionAbortable", "abort the transaction and begin another", Action::Retry},
+    {"ProducerFenced", "another producer has taken the transactional id", Action::Fatal},
     {"System", "the operating system refused", Action::Fatal},
     {"?", "?", Action::Fatal},
 }};
@@ -62,7 +66,7 @@ std::string_view name_of(Fate fate) noexcept {
 std::string_view name_of(Reason reason) noexcept {
   constexpr std::array<std::string_view, kReasonCount> kNames{
       "none",          "drop_oldest", "close_deadline", "delivery_timeout",
-      "unknown_topic", "rejected",    "sequence_lost"};
+      "unknown_topic", "rejected",    "sequence_lost",  "transaction_aborted"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

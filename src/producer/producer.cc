@@ -68,6 +68,23 @@ Result<Delivery> Producer::send_and_wait(Topic topic, const Record& record,
 Result<void> Producer::flush(std::chrono::milliseconds deadline) {
   return core_->flush(deadline);
 }
+Result<void> Producer::init_transactions(std::chrono::milliseconds deadline) {
+  return core_->init_transactions(deadline);
+}
+Result<void> Producer::begin_transaction() {
+  return core_->begin_transaction();
+}
+Result<void> Producer::send_offsets_to_transaction(std::span<const CommittedOffset> offsets,
+                                                   const GroupMetadata& group,
+                                                   std::chrono::milliseconds deadline) {
+  return core_->send_offsets(offsets, group, deadline);
+}
+Result<void> Producer::commit_transaction(std::chrono::milliseconds deadline) {
+  return core_->commit_transaction(deadline);
+}
+Result<void> Producer::abort_transaction(std::chrono::milliseconds deadline) {
+  return core_->abort_transaction(deadline);
+}
 Result<CloseReport> Producer::close(std::chrono::milliseconds deadline) {
   return core_->close(deadline);
 }

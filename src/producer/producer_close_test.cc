@@ -116,6 +116,19 @@ TEST_F(Close, IsDoneByTheDestructorWithEveryCallbackRun) {
   EXPECT_EQ(deliveries.count(), 5'000u);
 }
 
+// The second flush asks while the first, which nobody waits for any more, is still under way.
+TEST_F(Close, FlushThatOverlapsAnotherEndsToo) {
+  Producer producer = open();
+  Deliveries deliveries(8);
+  for (std::size_t i = 0; i < 8; ++i) {
+    broker_.stop_node(1, false);
+    send(producer, deliveries, i, i + 1);
+    ASSERT_EQ(producer.flush(50ms).code(), ErrorCode::TimedOut);
+    broker_.start_node(1);
+    ASSERT_TRUE(producer.flush(kPatience)) << "round " << i;
+  }
+}
+
 TEST_F(Close, FreesBlockedCallers) {
   Producer producer = open([](Options& options) { options.block_deadline = 60'000ms; });
   broker_.stop_node(1, false);

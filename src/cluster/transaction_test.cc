@@ -1,0 +1,69 @@
+#include "cluster/transaction.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "wire/errors.h"
+
+namespace spillway {
+namespace {
+
+using Ask = TransactionDesk::Ask;
+using State = TransactionState;
+
+TEST(TransactionDesk, GivesTheAnswerOfAnEarlierCallToWhoeverCallsAgain) {
+  TransactionDesk desk;
+  const auto ticket = desk.ask({.ask = Ask::Commit});
+  ASSERT_TRUE(ticket);
+  EXPECT_EQ(desk.ask({.ask = Ask::Commit}), ticket) << "the same call again joins the first";
+  EXPECT_FALSE(desk.ask({.ask = Ask::Abort})) << "one thing at a time";
+  EXPECT_FALSE(desk.answer(*ticket));
+  EXPECT_FALSE(desk.unclaimed(Ask::Commit));
+  desk.finish(*ticket, {});
+  EXPECT_FALSE(desk.unclaimed(Ask::Abort)) << "it was not an abort";
+  EXPECT_TRUE(desk.unclaimed(Ask::Commit));
+  EXPECT_FALSE(desk.unclaimed(Ask::Commit)) << "it is told once";
+  EXPECT_TRUE(desk.ask({.ask = Ask::Abort}));
+}
+
+TEST(TransactionDesk, KeepsTheFirstTroubleUntilTheNextTransaction) {
+  TransactionDesk desk;
+  desk.enter(State::Open);
+  desk.fail(State::AbortNeeded, ErrorCode::TransactionAbortable, "first");
+  desk.fail(State::AbortNeeded, ErrorCode::TransactionAbortable, "second");
+  EXPECT_NE(desk.trouble().message().find("first"), std::string::npos);
+  EXPECT_FALSE(desk.takes_records());
+  desk.enter(State::Ready);
+  EXPECT_EQ(desk.trouble().code(), ErrorCode::InvalidTransactionState);
+}
+
+TEST(TransactionDesk, FatalStays) {
+  TransactionDesk desk;
+  desk.enter(State::Open);
+  desk.fail(State::AbortNeeded, ErrorCode::TransactionAbortable, "mild");
+  desk.fail(State::Fatal, ErrorCode::ProducerFenced, "fenced");
+  desk.fail(State::AbortNeeded, ErrorCode::TransactionAbortable, "late");
+  EXPECT_EQ(desk.state(), State::Fatal);
+  EXPECT_EQ(desk.trouble().code(), ErrorCode::ProducerFenced);
+}
+
+TEST(TransactionVerdict, TellsFencedAbortableAndFatalApart) {
+  const auto judge = [](wire::ErrorCode code) {
+    return judge_transaction(static_cast<std::int16_t>(code));
+  };
+  using enum wire::ErrorCode;
+  EXPECT_EQ(judge(kNone), TransactionVerdict::Done);
+  EXPECT_EQ(judge(kConcurrentTransactions), TransactionVerdict::Retry);
+  EXPECT_EQ(judge(kCoordinatorLoadInProgress), TransactionVerdict::Retry);
+  EXPECT_EQ(judge(kNotCoordinator), TransactionVerdict::FindAgain);
+  EXPECT_EQ(judge(kProducerFenced), TransactionVerdict::Fenced);
+  EXPECT_EQ(judge(kTransactionAbortable), TransactionVerdict::Abortable);
+  EXPECT_EQ(judge(kIllegalGeneration), TransactionVerdict::Abortable);
+  EXPECT_EQ(judge(kTransactionalIdAuthorizationFailed), TransactionVerdict::Fatal);
+  EXPECT_EQ(judge(kInvalidTxnState), TransactionVerdict::Fatal);
+  EXPECT_EQ(judge_transaction(9'999), TransactionVerdict::Fatal);
+}
+
+}  // namespace
+}  // namespace spillway
