@@ -94,14 +94,14 @@ TEST(Configuration, FlagsWinButWhatTheyOverruleMustBeRight) {
 }
 
 TEST(Configuration, SetsTlsAndSasl) {
-  const auto [options, problem] =
-      apply({"security.protocol=sasl_ssl", "ssl.truststore.type=PEM",
-             "ssl.truststore.location=/ca.pem", "ssl.keystore.type=pem",
-             "ssl.keystore.location=/me.pem", "ssl.key.password=k", "sasl.mechanism=SCRAM-SHA-512",
-             "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required "
-             "username=\"u\" password=\"p\";",
-             "ssl.enabled.protocols=TLSv1.3", "ssl.cipher.suites=TLS_AES_128_GCM_SHA256",
-             "ssl.endpoint.identification.algorithm="});
+  const std::string login =
+      "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required "
+      "username=\"u\" password=\"p\";";
+  const auto [options, problem] = apply(
+      {"security.protocol=sasl_ssl", "ssl.truststore.type=PEM", "ssl.truststore.location=/ca.pem",
+       "ssl.keystore.type=pem", "ssl.keystore.location=/me.pem", "ssl.key.password=k",
+       "sasl.mechanism=SCRAM-SHA-512", login, "ssl.enabled.protocols=TLSv1.3",
+       "ssl.cipher.suites=TLS_AES_128_GCM_SHA256", "ssl.endpoint.identification.algorithm="});
   ASSERT_EQ(problem, "");
   ASSERT_TRUE(options.tls && options.sasl);
   EXPECT_EQ(options.tls->ca, "/ca.pem");

@@ -9,6 +9,7 @@ namespace {
 
 std::vector<std::pair<std::string, std::string>> pairs(const Properties& properties) {
   std::vector<std::pair<std::string, std::string>> list;
+  list.reserve(properties.list.size());
   for (const Property& each : properties.list) list.emplace_back(each.name, each.value);
   return list;
 }
