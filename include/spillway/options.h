@@ -77,6 +77,9 @@ struct Options {
   // Null keys prefer partitions whose leader keeps up (KIP-794).
   bool adaptive_partitioning = true;
 
+  // Null keys prefer partitions led in this rack (KIP-1123); empty: wherever they are.
+  std::string client_rack = {};
+
   // Fixed tables: they are part of the budget (about 0.5 KiB a partition, 20 KiB a broker).
   std::uint32_t topics_max = 64;
   std::uint32_t partitions_max = 2048;

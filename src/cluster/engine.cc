@@ -9,6 +9,8 @@
 namespace spillway {
 namespace {
 
+constexpr std::int16_t kProduceMin = 3;  // less: the broker has not told yet
+constexpr std::int16_t kProduceWithZstd = 7;
 constexpr std::size_t kLargeFrameBytes = 512 * kKiB;
 
 // Decoding a metadata answer takes about 100 bytes a partition and its replica lists.
@@ -131,6 +133,12 @@ bool Engine::append(const StoredRecord& record, MonoTime now) noexcept {
 // budget with packed batches.
 void Engine::pack(Batch& batch) noexcept {
   if (!batch.takes_records()) return;
+  const Session* leader = batch.partition->leader;
+  const std::int16_t produce = leader == nullptr ? -1 : leader->version(wire::ApiKey::kProduce);
+  if (produce >= kProduceMin && produce < kProduceWithZstd &&
+      packer_.codec_of(topics_.name(batch.partition->topic)) == Codec::Zstd) {
+    return batch.close();
+  }
   const std::size_t records_before = batch.records_size();
   const std::size_t held_before = batch.held_bytes();
   packer_.pack(batch, topics_.name(batch.partition->topic), pool_);
@@ -138,11 +146,20 @@ void Engine::pack(Batch& batch) noexcept {
   add(counters_.payload_held_by, batch.held_bytes() - held_before);
 }
 
+// A broker that cannot be reached takes nothing, and one in our rack is preferred; when nobody is
+// left, everybody is.
 void Engine::switch_sticky(std::uint32_t topic) noexcept {
   const auto count = static_cast<std::uint32_t>(topics_.partition_count(topic));
+  bool any_near = false;
   for (std::uint32_t i = 0; i < count; ++i) {
     const Partition& partition = topics_.partition(topic, static_cast<std::int32_t>(i));
-    loads_[i] = {partition.queued + partition.in_flight, partition.leader != nullptr};
+    const Session* leader = partition.leader;
+    loads_[i] = {partition.queued + partition.in_flight, leader != nullptr && leader->reachable()};
+    any_near |= loads_[i].available && leader->near;
+  }
+  for (std::uint32_t i = 0; any_near && i < count; ++i) {
+    const Session* leader = topics_.partition(topic, static_cast<std::int32_t>(i)).leader;
+    loads_[i].available = loads_[i].available && leader->near;
   }
   topics_.sticky(topic).switch_partition({loads_.get(), count}, {load_scratch_.get(), count});
 }

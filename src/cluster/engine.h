@@ -157,6 +157,9 @@ class Engine final : public TransportEvents {
   bool on_frame(Session& session, std::span<const std::byte> frame);
   bool on_metadata(const InFlight& request, std::span<const std::byte> frame);
   bool on_identity(const InFlight& request, std::span<const std::byte> frame);
+  void forget_brokers();
+  void rebootstrap();
+  void leave_unreachable(const Session& session) noexcept;
   Session* name_broker(std::int32_t node_id, std::string_view host, std::int32_t port);
   void apply_brokers(const wire::MetadataResponse& response);
   void apply_topic(const wire::MetadataResponse::Topic& topic);
@@ -181,6 +184,8 @@ class Engine final : public TransportEvents {
   // engine_produce.cc: produce requests and what comes of them
   void send_ready(MonoTime now) noexcept;
   bool send_one(Session& session, MonoTime now) noexcept;
+  [[nodiscard]] std::int16_t produce_version(const Session& session,
+                                             std::span<Partition*> chosen) const noexcept;
   std::size_t choose(Session& session) noexcept;
   void put_back(std::span<Partition*> chosen) noexcept;
   wire::ProduceRequest describe(std::span<Partition*> chosen) noexcept;
@@ -268,6 +273,7 @@ class Engine final : public TransportEvents {
   ProducerIdentity identity_;
   bool identity_asked_ = false;
   MonoTime identity_at_{};
+  std::uint16_t identity_failures_ = 0;
 
   TransactionDesk desk_;
   TransactionWork txn_;

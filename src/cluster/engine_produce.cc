@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::int16_t kProduceV1 = 11;  // from 12 on it adds its partitions to the transaction
 
+constexpr std::int16_t kProduceByName = 12;
+
 bool answers_batch(const Batch& batch, const Topics& topics,
                    const wire::ProduceResponse::Topic& topic, std::int32_t index,
                    bool by_id) noexcept {
@@ -68,8 +70,7 @@ bool Engine::send_one(Session& session, MonoTime now) noexcept {
         (static_cast<std::uint32_t>(partition->next_sequence) + batch.record_count()) &
         0x7fffffffU);
   }
-  std::int16_t version = session.version(wire::ApiKey::kProduce);
-  if (transactional() && !txn_.v2) version = std::min(version, kProduceV1);
+  const std::int16_t version = produce_version(session, chosen);
   if (!session.start(describe(chosen), version, options_.client_id, now)) {
     // Topic names too long for the buffer: fewer partitions will fit. A single one always does
     // (names have 249 bytes).
@@ -80,6 +81,17 @@ bool Engine::send_one(Session& session, MonoTime now) noexcept {
   depart(session, chosen, now);
   after_flush(session, now);
   return true;
+}
+
+std::int16_t Engine::produce_version(const Session& session,
+                                     std::span<Partition*> chosen) const noexcept {
+  const std::int16_t version = session.version(wire::ApiKey::kProduce);
+  if (transactional() && !txn_.v2) return std::min(version, kProduceV1);
+  // A broker whose metadata is too old to have told the ids of topics.
+  const auto nameless = [this](const Partition* each) {
+    return topics_.uuid(each->topic) == wire::Uuid{};
+  };
+  return std::ranges::any_of(chosen, nameless) ? std::min(version, kProduceByName) : version;
 }
 
 // Takes partitions off the ready list until the request is full. Sorted by topic, as the request

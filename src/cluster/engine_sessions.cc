@@ -25,55 +25,6 @@ bool is_of_transaction(ApiKey api) noexcept {
 
 }  // namespace
 
-// Linear: brokers_max is small, and a frame costs a system call anyway.
-Session* Engine::session_of(ConnectionId id) noexcept {
-  for (std::uint32_t i = 0; i < connections_max(options_); ++i) {
-    if (sessions_[i].state() != Session::State::Down && sessions_[i].connection() == id)
-      return &sessions_[i];
-  }
-  return nullptr;
-}
-
-Session* Engine::broker(std::int32_t node_id) noexcept {
-  for (std::uint32_t i = 0; i < options_.brokers_max; ++i) {
-    if (sessions_[i].named && sessions_[i].node_id == node_id) return &sessions_[i];
-  }
-  return nullptr;
-}
-
-void Engine::connect(Session& session, MonoTime now) {
-  const ConnectionId id = transport_.connect(session.endpoint);
-  if (id == ConnectionId{}) {  // the table has a row for each session, and rows of dead connections
-                               // come free at the next poll
-    session.retry_at = now + options_.retry_backoff;
-    return;
-  }
-  session.connecting(id);
-}
-
-void Engine::connect_where_needed(MonoTime now) {
-  bool any_up = false;
-  for (std::uint32_t i = 0; i < options_.brokers_max; ++i) {
-    Session& session = sessions_[i];
-    const bool wanted = !session.ready_list.empty() || &session == target_;
-    if (session.state() == Session::State::Down && wanted && now >= session.retry_at)
-      connect(session, now);
-    any_up |= session.is_up();
-  }
-  Session& seed = sessions_[options_.brokers_max];
-  const bool needed = metadata_wanted_ || metadata_asked_ || coordinator_wanted_ ||
-                      (options_.idempotence && !transactional() && identity_.id < 0);
-  coordinator_wanted_ = false;
-  if (seed.state() != Session::State::Down) {
-    if (any_up && !seed.any_in_flight() && seed.is_up()) close_session(seed, nullptr);
-    return;
-  }
-  if (!needed || any_up || now < seed.retry_at) return;
-  seed.endpoint = bootstrap_[next_bootstrap_];
-  next_bootstrap_ = (next_bootstrap_ + 1) % bootstrap_.size();
-  connect(seed, now);
-}
-
 void Engine::on_connected(ConnectionId id) {
   Session* session = session_of(id);
   if (session == nullptr) return;
@@ -166,6 +117,7 @@ void Engine::lost(Session& session, const char* why) {
   session.retry_at =
       now + backoff(options_.retry_backoff, options_.retry_backoff_max, session.failures, random_);
   if (session.failures < UINT16_MAX) ++session.failures;
+  leave_unreachable(session);
   metadata_wanted_ = true;  // perhaps it leads nothing any more
 }
 
@@ -238,8 +190,13 @@ bool Engine::on_metadata(const InFlight& request, std::span<const std::byte> fra
   wire::Arena arena({arena_memory_.get(), arena_bytes_});
   wire::MetadataResponse response;
   if (!decode_answer(request, frame, arena, response)) return false;
+  if (static_cast<wire::ErrorCode>(response.error_code) == wire::ErrorCode::kRebootstrapRequired) {
+    rebootstrap();
+    return true;
+  }
   apply_brokers(response);
   for (const auto& topic : response.topics) apply_topic(topic);
+  forget_brokers();
   bool complete = topics_.all_ready();  // one that does not exist may be made any time
   for (const Partition& partition : topics_.all_partitions()) {
     complete &=
@@ -253,33 +210,6 @@ bool Engine::on_metadata(const InFlight& request, std::span<const std::byte> fra
   metadata_due_ = now + options_.metadata_age_max;
   parked_until_ = now;
   return true;
-}
-
-void Engine::apply_brokers(const wire::MetadataResponse& response) {
-  for (const auto& each : response.brokers) {
-    if (name_broker(each.node_id, each.host, each.port) != nullptr) continue;
-    fates_.event(Severity::Error,
-                 "the cluster has more brokers than Options::brokers_max: partitions of the "
-                 "others cannot be reached");
-    return;
-  }
-}
-
-// nullptr: the table of brokers is full.
-Session* Engine::name_broker(std::int32_t node_id, std::string_view host, std::int32_t port) {
-  Session* session = broker(node_id);
-  for (std::uint32_t i = 0; session == nullptr && i < options_.brokers_max; ++i) {
-    if (!sessions_[i].named) session = &sessions_[i];
-  }
-  if (session == nullptr) return nullptr;
-  Endpoint endpoint{std::string(host), static_cast<std::uint16_t>(port)};
-  session->named = true;
-  session->node_id = node_id;
-  if (session->endpoint == endpoint) return session;
-  session->endpoint = std::move(endpoint);
-  close_session(*session, "the broker has moved to another address");
-  session->retry_at = {};
-  return session;
 }
 
 void Engine::apply_topic(const wire::MetadataResponse::Topic& topic) {
@@ -338,6 +268,8 @@ void Engine::set_leader(Partition& partition, std::int32_t node_id, std::int32_t
   const MonoTime now = transport_.now();
   move(partition, partition.head == nullptr ? Partition::Place::Idle : Partition::Place::Parked);
   partition.leader = leader;
+  if (leader == nullptr && topics_.sticky(partition.topic).current() == partition.index)
+    topics_.sticky(partition.topic).leave();
   // What the old leader still holds may be refused there: the new one must not get later batches
   // first.
   if (partition.in_flight > 0) partition.draining = true;
@@ -361,7 +293,9 @@ bool Engine::on_identity(const InFlight& request, std::span<const std::byte> fra
   wire::InitProducerIdResponse response;
   if (!decode_answer(request, frame, arena, response)) return false;
   if (response.error_code != 0 || response.producer_id < 0) {
-    identity_at_ = now + options_.retry_backoff_max;
+    identity_at_ = now + backoff(options_.retry_backoff, options_.retry_backoff_max,
+                                 identity_failures_, random_);
+    if (identity_failures_ < UINT16_MAX) ++identity_failures_;
     char text[256];
     const auto& info = wire::error_info(response.error_code);
     std::snprintf(text, sizeof(text), "no producer id: %s (%s)", info.name, info.meaning);
@@ -371,6 +305,7 @@ bool Engine::on_identity(const InFlight& request, std::span<const std::byte> fra
     return true;
   }
   identity_ = {response.producer_id, response.producer_epoch};
+  identity_failures_ = 0;
   parked_until_ = now;
   return true;
 }

@@ -23,6 +23,7 @@ struct Shape {
   bool stormy = true;      // else only leaders move
   bool compacted = false;  // one record in eight has no key, and brokers refuse just these
   bool remakes = false;    // the topic is deleted and made again
+  bool replaces = false;   // half-way node 1 leaves for good and node 3, unknown before, comes
   std::size_t message_bytes_max = 1'048'588;
   dev::SaslSettings sasl;
 };
@@ -51,7 +52,7 @@ inline Shape shape_of(Random& random) {
   options.compression.codec = static_cast<Codec>(random.below(5));
   shape.compacted = shape.caps[ApiKey::kProduce] >= 8 && random.below(4) == 0;
   shape.remakes = random.below(8) == 0;
-  if (random.below(3) == 0) shape.message_bytes_max = 300 << random.below(4);
+  if (random.below(3) == 0) shape.message_bytes_max = std::size_t{300} << random.below(4);
   return shape;
 }
 

@@ -46,6 +46,41 @@ TEST(Engine, MovingLeadersCostsNoEpoch) {
   }
 }
 
+// The table of brokers holds two: the one that comes needs the slot of the one that went.
+TEST(Engine, GivesTheSlotOfABrokerThatLeftToOneThatComes) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    Shape shape = peaceful(shape_of(random));
+    shape.options.delivery_timeout = 0ms;
+    shape.options.metadata_age_max = 500ms;
+    shape.options.brokers_max = 2;
+    shape.nodes = 3;
+    shape.replaces = true;
+    Simulation simulation(seed, shape);
+    simulation.run();
+    simulation.check();
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+TEST(Engine, StartsFromTheBootstrapAddressesAgainWhenToldTo) {
+  Random random(3);
+  Shape shape = peaceful(shape_of(random));
+  shape.options.delivery_timeout = 0ms;
+  shape.options.metadata_age_max = 500ms;
+  shape.storm = 5s;
+  Simulation simulation(3, shape);
+  const auto told = simulation.faults().add({.kind = FaultKind::Error,
+                                             .api = ApiKey::kMetadata,
+                                             .skip = 2,
+                                             .times = 3,
+                                             .error = KafkaError::kRebootstrapRequired});
+  simulation.run();
+  simulation.check();
+  EXPECT_EQ(simulation.faults().hits(told), 3u);
+}
+
 TEST(Engine, AsksAgainForARefusedProducerIdWithoutBeingPushed) {
   Random random(1);
   Shape shape = shape_of(random);

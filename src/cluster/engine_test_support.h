@@ -72,9 +72,11 @@ class Simulation {
     ASSERT_TRUE(topic);
     engine_.topics_added();
     if (shape_.stormy) let_loose();
+    if (shape_.replaces) network_.stop_node(3, true);
     const MonoTime storm_end = network_.now() + shape_.storm;
     while (network_.now() < storm_end || sent_.size() < shape_.records) {
       if (random_.below(40) == 0) trouble();
+      if (shape_.replaces && sent_.size() > shape_.records / 2) replace_node();
       if (topics_.state(0) == TopicState::Ready && random_.below(shape_.pace) == 0) send_some();
       ASSERT_TRUE(turn(network_.now() + std::chrono::microseconds(random_.below(10'000))));
       if (network_.now() > storm_end + kCalmMax) FAIL() << "the topic was never described";
@@ -208,10 +210,18 @@ class Simulation {
                          node);
   }
 
+  void replace_node() {
+    if (cluster_.node(3).up) return;
+    network_.stop_node(1, true);
+    network_.start_node(3);
+    for (dev::Partition& partition : cluster_.find_topic(kTopic)->partitions)
+      cluster_.move_leader(partition, 2 + partition.index % 2);
+  }
+
   void calm() {
     if (shape_.stormy) faults_.clear();  // else a test has chosen them
     for (const dev::ClusterNode& node : cluster_.nodes()) {
-      if (!node.up) network_.start_node(node.id);
+      if (!node.up && !shape_.replaces) network_.start_node(node.id);
     }
   }
 

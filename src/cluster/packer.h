@@ -23,6 +23,9 @@ class Packer {
 
   // Closes the batch. Cost: that of the codec, and two copies.
   void pack(Batch& batch, std::string_view topic, Pool& pool) noexcept;
+  [[nodiscard]] Codec codec_of(std::string_view topic) const noexcept {
+    return wanted(topic).codec;
+  }
   // The records of a packed batch, valid until the next call of either. Empty: it is not packed, or
   // its own codec does not understand it.
   [[nodiscard]] std::span<const std::byte> unpack(const Batch& batch) noexcept;

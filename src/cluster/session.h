@@ -75,6 +75,8 @@ class Session {
   [[nodiscard]] bool is_ready() const noexcept { return state_ == State::Ready; }
   // Was ready, and will be again unless the connection is lost.
   [[nodiscard]] bool is_up() const noexcept { return state_ >= State::Ready; }
+  // Not: the last attempts to connect have failed.
+  [[nodiscard]] bool reachable() const noexcept { return state_ != State::Down || failures == 0; }
   [[nodiscard]] ConnectionId connection() const noexcept { return connection_; }
 
   // --- versions
@@ -123,6 +125,8 @@ class Session {
   std::int32_t node_id = -1;
   std::int16_t transaction_version = 0;  // the finalized feature (KIP-890)
   bool named = false;                    // the slot belongs to a broker
+  bool listed = false;                   // in the newest metadata
+  bool near = false;                     // in Options::client_rack
   PartitionList ready_list;              // partitions that this broker leads and that can go now
   MonoTime retry_at{};
   MonoTime silent_until{};  // KIP-219

@@ -1,5 +1,7 @@
 // What goes in comes out, in every way of sending. Refusals: producer_refusal_test.cc. Ends:
 // producer_close_test.cc.
+#include <set>
+
 #include "producer/producer_test_support.h"
 
 namespace spillway {
@@ -271,6 +273,25 @@ TEST_F(ProducerTest, LevelsRiseAndFallEdgeByEdge) {
   }
   EXPECT_EQ(level, Level::Calm);
   expect_ledger_identity(producer.snapshot());
+}
+
+TEST(Rack, RecordsWithoutAKeyGoToLeadersNearby) {
+  dev::DevBroker broker(
+      {.nodes = 3, .topics = {{"t", 6}}});  // partition i is led by node 1 + i % 3
+  Options options = small_options(broker.bootstrap());
+  options.client_rack = "rack-2";
+  options.batch_bytes_max = 1'024;
+  auto producer = Producer::open(options);
+  ASSERT_TRUE(producer) << producer.error().message();
+  auto topic = producer->topic("t");
+  ASSERT_TRUE(topic);
+  Deliveries deliveries(300);
+  for (std::size_t i = 0; i < 300; ++i)
+    ASSERT_TRUE(producer->send(*topic, {.value = "one of many values"}, deliveries.completion(i)));
+  ASSERT_TRUE(producer->flush(kPatience));
+  std::set<std::int32_t> used;
+  for (std::size_t i = 0; i < 300; ++i) used.insert(deliveries.of(i).at(0).partition);
+  EXPECT_EQ(used, (std::set<std::int32_t>{1, 4}));
 }
 
 }  // namespace

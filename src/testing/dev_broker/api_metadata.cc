@@ -17,6 +17,7 @@ std::span<const Response::Broker> list_brokers(Context& context) {
     brokers[count].node_id = node.id;
     brokers[count].host = node.host;
     brokers[count].port = node.port;
+    brokers[count].rack = node.rack;
     count += 1;
   }
   return brokers.first(count);
@@ -90,6 +91,10 @@ std::span<const Response::Topic> answer_all(Context& context) {
 }  // namespace
 
 Reply handle(Context& context, const Request& request, Response& response) {
+  if (context.plan.error == KafkaError::kRebootstrapRequired) {
+    response.error_code = code_of(*context.plan.error);
+    return Reply::Answer;
+  }
   response.brokers = list_brokers(context);
   response.cluster_id = context.cluster.id();
   response.controller_id = context.cluster.controller_id();

@@ -38,8 +38,10 @@ DevCluster::DevCluster(ClusterOptions options)
     : options_(std::move(options)), login_desk_(options_.sasl) {
   SPILL_CHECK(options_.nodes >= 1 && options_.nodes <= kNodesMax,
               "a dev cluster has 1 to 64 nodes");
+  transactions_.set_end_delay(options_.transaction_end_delay);
   for (std::int32_t i = 0; i < options_.nodes; ++i) {
-    nodes_.push_back({kFirstNodeId + i, "127.0.0.1", 0, true, true});
+    const std::int32_t id = kFirstNodeId + i;
+    nodes_.push_back({id, "127.0.0.1", 0, "rack-" + std::to_string(id), true, true});
   }
 }
 
@@ -59,6 +61,11 @@ void DevCluster::stop_node(std::int32_t id, bool elect_others) {
   node(id).up = false;
   node(id).listed = !elect_others;
   if (!elect_others) return;
+  const auto replace = [this, id](std::int32_t& home) {
+    if (home == id) home = controller_id();
+  };
+  replace(coordinators_.transactions);
+  replace(coordinators_.groups);
   for (auto& [name, topic] : topics_) {
     for (Partition& partition : topic.partitions) {
       if (partition.leader == id) elect(partition);
@@ -69,6 +76,8 @@ void DevCluster::stop_node(std::int32_t id, bool elect_others) {
 void DevCluster::start_node(std::int32_t id) {
   node(id).up = true;
   node(id).listed = true;
+  if (coordinators_.transactions == kNoLeader) coordinators_.transactions = id;
+  if (coordinators_.groups == kNoLeader) coordinators_.groups = id;
   for (auto& [name, topic] : topics_) {
     for (Partition& partition : topic.partitions) {
       if (partition.leader == kNoLeader) elect(partition);
@@ -151,14 +160,24 @@ AppendResult DevCluster::append(Partition& partition, const BatchFacts& facts,
     if (verdict.error != KafkaError::kNone) return {verdict.error, -1};
     if (verdict.duplicate_of.has_value()) return {KafkaError::kNone, *verdict.duplicate_of};
   }
+  if (facts.begins_at_zero && facts.producer.base_sequence != 0 &&
+      !partition.producers.all().contains(facts.producer.id))
+    return {KafkaError::kOutOfOrderSequenceNumber, -1};
+  const std::int64_t base_offset = store(partition, facts, batch);
+  if (idempotent) partition.producers.note(facts.producer, base_offset, wall_ms);
+  if (facts.transactional) partition.open.try_emplace(facts.producer.id, base_offset);
+  return {KafkaError::kNone, base_offset};
+}
+
+std::int64_t DevCluster::store(Partition& partition, const BatchFacts& facts,
+                               std::span<const std::byte> batch) {
   const std::int64_t base_offset =
       partition.log.append(batch, facts.records, facts.timestamp_max, partition.leader_epoch);
-  if (idempotent) partition.producers.note(facts.producer, base_offset, wall_ms);
   log_bytes_ += partition.log.batches().back().cost();
   arrivals_.push_back(&partition);
   append_count_ += 1;
   trim();
-  return {KafkaError::kNone, base_offset};
+  return base_offset;
 }
 
 void DevCluster::trim() {

@@ -16,6 +16,7 @@
 #include "testing/dev_broker/login.h"
 #include "testing/dev_broker/partition_log.h"
 #include "testing/dev_broker/producer_states.h"
+#include "testing/dev_broker/transactions.h"
 #include "wire/errors.h"
 #include "wire/types.h"
 
@@ -38,14 +39,28 @@ struct ClusterOptions {
   std::size_t message_bytes_max = 1'048'588;           // one batch
   SaslSettings sasl = {};  // who may log in; nobody: everybody is welcome
   bool store = true;       // false: offsets are given out, nothing is checked or kept
+  std::int16_t transaction_version = 2;  // the finalized feature: 2 is KIP-890
+  std::chrono::milliseconds transaction_end_delay{0};  // from EndTxn to its markers, at least
+};
+
+struct Now {
+  MonoTime mono;
+  std::int64_t wall_ms;
 };
 
 struct ClusterNode {
   std::int32_t id = 0;
   std::string host;
   std::uint16_t port = 0;
+  std::string rack;  // "rack-1" of node 1, and so on
   bool up = true;
   bool listed = true;  // in Metadata; a node that just went down still is
+};
+
+struct AbortedTransaction {
+  std::int64_t producer_id;
+  std::int64_t first_offset;
+  std::int64_t marker_offset;
 };
 
 struct Partition {
@@ -55,6 +70,11 @@ struct Partition {
   std::vector<std::int32_t> replicas;
   PartitionLog log;
   ProducerStates producers;
+  std::map<std::int64_t, std::int64_t> open;  // of open transactions: producer id, first offset
+  std::deque<AbortedTransaction> aborted;     // by their ends; those behind the log's start go
+
+  // Up to where read_committed reads: the first record that is not decided.
+  [[nodiscard]] std::int64_t last_stable_offset() const noexcept;
 };
 
 struct Topic {
@@ -71,6 +91,8 @@ struct BatchFacts {
   BatchProducer producer;
   std::int32_t records = 0;
   std::int64_t timestamp_max = 0;
+  bool transactional = false;
+  bool begins_at_zero = false;  // transactions v2: of a producer that the partition does not know
 };
 
 struct AppendResult {
@@ -120,6 +142,21 @@ class DevCluster {
   [[nodiscard]] std::uint64_t append_count() const noexcept { return append_count_; }
   [[nodiscard]] std::size_t log_bytes() const noexcept { return log_bytes_; }
 
+  // Which node answers for what. kNoLeader: none at the moment.
+  struct Coordinators {
+    std::int32_t transactions = kFirstNodeId;
+    std::int32_t groups = kFirstNodeId;
+  };
+  [[nodiscard]] const Coordinators& coordinators() const noexcept { return coordinators_; }
+  void move_coordinators(const Coordinators& to) noexcept { coordinators_ = to; }
+  [[nodiscard]] Transactions& transactions() noexcept { return transactions_; }
+  // Ends what is due: markers go into the logs, offsets into their groups.
+  void tick(Now now);
+  // What transactions have committed for a group.
+  [[nodiscard]] const GroupOffsets& committed_offsets(const std::string& group) {
+    return committed_[group];
+  }
+
   [[nodiscard]] LoginDesk& login_desk() noexcept { return login_desk_; }
 
   // Never the same id twice; the epoch starts at 0.
@@ -129,6 +166,10 @@ class DevCluster {
   void trim();
   [[nodiscard]] std::int32_t first_up(const std::vector<std::int32_t>& replicas);
   void elect(Partition& partition);
+  std::int64_t store(Partition& partition, const BatchFacts& facts,
+                     std::span<const std::byte> batch);
+  bool finish(const Transaction& transaction, std::int64_t wall_ms);
+  void write_marker(Partition& partition, const Transaction& transaction, std::int64_t wall_ms);
 
   ClusterOptions options_;
   LoginDesk login_desk_;
@@ -142,6 +183,9 @@ class DevCluster {
   std::size_t log_bytes_ = 0;
   std::uint64_t append_count_ = 0;
   std::int64_t next_producer_id_ = 1000;
+  Coordinators coordinators_;
+  Transactions transactions_;
+  std::map<std::string, GroupOffsets> committed_;  // by group
 };
 
 }  // namespace spillway::dev
