@@ -164,6 +164,10 @@ class Engine final : public TransportEvents {
   void apply_brokers(const wire::MetadataResponse& response);
   void apply_topic(const wire::MetadataResponse::Topic& topic);
   void restart(Partition& partition);
+  // Its topic was made again with fewer partitions.
+  [[nodiscard]] bool vanished(const Partition& partition) const noexcept {
+    return partition.index >= topics_.partition_count(partition.topic);
+  }
   void set_leader(Partition& partition, std::int32_t node_id, std::int32_t epoch);
   Session* broker(std::int32_t node_id) noexcept;
   void trouble(const Session& session, std::string_view why) EXCLUDES(trouble_mutex_);

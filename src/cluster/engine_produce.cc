@@ -278,7 +278,7 @@ void Engine::retry(Batch& batch, bool refresh_metadata, MonoTime now) noexcept {
     end_aborted(batch);
     return reschedule(partition, now);
   }
-  if (partition.index >= topics_.partition_count(partition.topic)) {  // the topic was made again
+  if (vanished(partition)) {
     end(batch, batch.in_doubt ? Fate::Unknown : Fate::Failed, Reason::UnknownTopic, 0, -1);
     return reschedule(partition, now);
   }

@@ -17,6 +17,7 @@ bool Engine::send_in_parts(Batch& batch, std::int16_t kafka_error,
                            std::span<const wire::ProduceResponse::RecordError> bad,
                            MonoTime now) noexcept {
   if (batch.in_doubt || batch.record_count() == 1) return false;
+  if (vanished(*batch.partition)) return false;
   const auto error = static_cast<wire::ErrorCode>(kafka_error);
   if (error == wire::ErrorCode::kMessageTooLarge || error == wire::ErrorCode::kRecordListTooLarge)
     return split(batch, now);

@@ -199,8 +199,7 @@ bool Engine::on_metadata(const InFlight& request, std::span<const std::byte> fra
   forget_brokers();
   bool complete = topics_.all_ready();  // one that does not exist may be made any time
   for (const Partition& partition : topics_.all_partitions()) {
-    complete &=
-        partition.leader != nullptr || partition.index >= topics_.partition_count(partition.topic);
+    complete &= partition.leader != nullptr || vanished(partition);
   }
   metadata_failures_ = complete ? std::uint16_t{0}
                                 : static_cast<std::uint16_t>(std::min(metadata_failures_ + 1, 100));
@@ -249,7 +248,7 @@ void Engine::restart(Partition& partition) {
   partition.batch_bytes_max = UINT32_MAX;
   partition.gap |= options_.idempotence && partition.next_sequence != 0;
   partition.draining |= partition.in_flight > 0;  // that was for the old log
-  if (partition.index >= topics_.partition_count(partition.topic)) {
+  if (vanished(partition)) {
     move(partition, Partition::Place::Parked);
     partition.leader = nullptr;
     while (Batch* batch = partition.head) {
