@@ -14,7 +14,7 @@ import zlib
 DELIVERED, DROPPED, FAILED, UNKNOWN = range(4)
 NAMES = ("delivered", "dropped", "failed", "unknown")
 TOLD_MAX = 10  # sentences of one kind
-ROW = struct.Struct("<QqihBB")
+ROW = struct.Struct("<QqihBBq")
 OFFSET_BITS = 40
 NONE = -1  # no fate yet
 
@@ -110,7 +110,8 @@ def parse(value):
         return -1, -1, False
 
 
-def read_fates(path):
+def read_fates(path, gone_before=0):
+    """What was delivered before `gone_before` (ms of CLOCK_MONOTONIC) went to a log that is no more: it need not be seen."""
     with open(path, "rb") as file:
-        for number, offset, partition, _, fate, caller in ROW.iter_unpack(file.read()):
-            yield caller, number, fate, partition, offset
+        for number, offset, partition, _, fate, caller, when in ROW.iter_unpack(file.read()):
+            yield caller, number, UNKNOWN if fate == DELIVERED and when < gone_before else fate, partition, offset

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The checker is shown what it must find: a record lost, doubled, reordered, misplaced, damaged, and fates that lie."""
+import tempfile
 import unittest
 import zlib
 
-from log_checker import DELIVERED, FAILED, UNKNOWN, check
+import pauses
+from log_checker import DELIVERED, FAILED, ROW, UNKNOWN, check, read_fates
 
 
 def value(caller, number):
@@ -86,6 +88,30 @@ class Checker(unittest.TestCase):
         self.assertEqual(self.problems(), [])
         self.fates[2] = (0, 2, DELIVERED, 1, -1)
         self.assert_only("misplaced")
+
+
+class Rows(unittest.TestCase):
+    """What is read from the file that a load writes."""
+
+    def setUp(self):
+        #            number offset partition error fate caller when
+        self.rows = [(0, 0, 0, 0, DELIVERED, 0, 1000), (1, 1, 0, 0, DELIVERED, 0, 1700), (2, -1, 0, 7, FAILED, 0, 2400),
+                     (3, 0, 1, 0, DELIVERED, 0, 1500), (4, 2, 0, 0, DELIVERED, 0, 3000)]
+        file = tempfile.NamedTemporaryFile()
+        self.addCleanup(file.close)
+        file.write(b"".join(ROW.pack(*row) for row in self.rows))
+        file.flush()
+        self.path = file.name
+
+    def test_what_was_delivered_to_a_log_that_is_gone_need_not_be_seen(self):
+        self.assertEqual([row[2] for row in read_fates(self.path, 1600)], [UNKNOWN, DELIVERED, FAILED, UNKNOWN, DELIVERED])
+        self.assertEqual([row[2] for row in read_fates(self.path)], [row[4] for row in self.rows])
+
+    def test_a_pause_ends_with_a_delivery_and_with_nothing_else(self):
+        self.assertEqual(pauses.longest_of_each(self.path, 1, 900, 3100), [1300])
+
+    def test_a_pause_reaches_to_the_ends_of_the_time(self):
+        self.assertEqual(pauses.longest_of_each(self.path, 3, 1200, 3800), [1300, 2300, 2600])
 
 
 if __name__ == "__main__":

@@ -112,9 +112,9 @@ def read_back(bootstrap, topic):
     return rows
 
 
-def read_at_least(bootstrap, topic, count):
+def read_at_least(bootstrap, topic, count, patience=READ_PATIENCE):
     """Again until so many are visible: right after a leader change the high watermark may be behind for a moment."""
-    deadline = time.monotonic() + READ_PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         rows = read_back(bootstrap, topic)
         if len(rows) >= count or time.monotonic() > deadline:
@@ -129,15 +129,17 @@ def wait_until_readable(bootstrap, topic, count):
 
 
 class Load:
-    """scenario_load beside the test. Its standard output is read by a thread, its files lie in `folder`."""
+    """A load (load.h) beside the test. Its standard output is read by a thread, its files lie in `folder`."""
 
-    def __init__(self, nodes, topic, folder, threads=4, partitions=6, rate=8000, value_size=400, memory_mib=24):
+    def __init__(self, nodes, topic, folder, threads=4, partitions=6, rate=8000, value_size=400, memory_mib=24,
+                 program="SCENARIO_LOAD", nice=0):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.folder, self.topic, self.nodes = folder, topic, nodes
-        self.progress, self.lines = None, []
+        self.progress, self.held_peak = None, 0
         words = (nodes.bootstrap, topic, folder, threads, partitions, rate, value_size, memory_mib)
-        self.process = subprocess.Popen([os.environ["SCENARIO_LOAD"], *map(str, words)], stdout=subprocess.PIPE, text=True)
+        command = ["nice", "-n", str(nice), os.environ[program], *map(str, words)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
@@ -150,6 +152,7 @@ class Load:
                 if found:
                     self.progress = dict(zip(("accepted", "delivered", "held", "used", "rss", "level"),
                                              map(int, found.groups())))
+                    self.held_peak = max(self.held_peak, self.progress["held"])
                 if found and number % 10 == 0:
                     say(line.strip())
 
@@ -164,6 +167,9 @@ class Load:
             assert self.process.poll() is None, f"the load ended by itself with {self.process.returncode}"
             return self.delivered() >= goal
         wait_for(flows, DELIVERY_PATIENCE, lambda: f"the load is stuck: {self.progress}, see {self.folder}/load.log")
+
+    def idle(self, idle):
+        self.process.send_signal(cluster.signal.SIGUSR1 if idle else cluster.signal.SIGUSR2)
 
     def run_for(self, seconds):
         end = time.monotonic() + seconds
@@ -209,8 +215,8 @@ class ScenarioTest(unittest.TestCase):
             with contextlib.suppress(OSError):
                 shutil.copy(self.nodes.cluster.home(number) / "server.log", folder / f"node{number}.log")
 
-    def load(self, topic, **options):
-        load = Load(self.nodes, topic, self.evidence / self.name, **options)
+    def load(self, topic, folder="", **options):
+        load = Load(self.nodes, topic, self.evidence / self.name / folder, **options)
         self.addCleanup(load.kill)
         return load
 
@@ -229,7 +235,7 @@ class ScenarioTest(unittest.TestCase):
         return rows
 
     def assert_report(self, report, counts):
-        self.assertEqual(report["trouble"], "")
+        self.assertEqual((report["trouble"], report["topicless"]), ("", 0))
         self.assertEqual(report["accepted"], sum(report["callers"]))
         fates = {name: report[name] for name in log_checker.NAMES}
         self.assertEqual(fates, {name: counts[name] for name in log_checker.NAMES})
