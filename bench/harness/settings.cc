@@ -55,6 +55,7 @@ std::map<std::string_view, Setter> setters(Settings& s) {
       {"records", number(s.records)},
       {"warm-up", number(s.warm_up)},
       {"size", number(s.size)},
+      {"payload-file", text(s.payload_file)},
       {"key-size", number(s.key_size)},
       {"headers", number(s.headers)},
       {"header-size", number(s.header_size)},
@@ -69,6 +70,8 @@ std::map<std::string_view, Setter> setters(Settings& s) {
       {"batch-bytes", number(s.batch_bytes)},
       {"when-full", text(s.when_full)},
       {"acks", number(s.acks)},
+      {"compression", text(s.compression)},
+      {"tls-ca", text(s.tls_ca)},
       {"idempotent", choice<bool>(s.idempotent, {{"true", true}, {"false", false}})},
   };
 }

@@ -28,7 +28,8 @@ struct Settings {
   std::uint64_t records = 1'000'000;  // offered after the warm-up; rate modes: bounded by `seconds`
   std::uint64_t warm_up = 1'000;  // sent and awaited first, outside latencies and steady numbers
   std::size_t size = 100;         // value bytes
-  std::size_t key_size = 0;       // 0: null key
+  std::string payload_file;  // values are its lines, picked at random; `size` says nothing then
+  std::size_t key_size = 0;  // 0: null key
   std::uint64_t headers = 0;
   std::size_t header_size = 64;  // name and value together, at least 9
   std::uint64_t partitions = 1;  // of the topic, as the caller made it
@@ -43,7 +44,9 @@ struct Settings {
   std::string when_full = "block";  // block, fail-fast, drop-oldest (the last: Spillway only)
   std::int64_t acks = -1;
   bool idempotent = true;
-  bool steered = false;  // Hold: print events and wait for lines on standard input
+  std::string compression = "none";  // gzip, snappy, lz4, zstd, at the client's default level
+  std::string tls_ca;                // a PEM file; empty: plain TCP
+  bool steered = false;              // Hold: print events and wait for lines on standard input
 };
 
 // Reads --name value pairs (--steered alone). Ends the process with one sentence if something is

@@ -36,13 +36,24 @@ class KafkaNode:
     """One Apache Kafka node. Topics keep about 64 MiB a partition."""
     kind = "kafka"
     warm = False
+    tls_ca = None
+    nodes = 1
+    keep_bytes = 64 << 20
 
     def __init__(self):
         self.scratch = scratch_folder()
         self.folder = f"{self.scratch.name}/cluster"
-        self.bootstrap = self.tool("start", "--nodes", "1", "--owner", str(os.getpid()), "--jvm", JVM,
-                                   "--config", "log.retention.check.interval.ms=2000")
+        configs = {"log.retention.check.interval.ms": 2000, **self.more_configs()}
+        self.bootstrap = self.tool("start", "--nodes", str(self.nodes), "--owner", str(os.getpid()), "--jvm", JVM,
+                                   *(w for name, value in configs.items() for w in ("--config", f"{name}={value}")),
+                                   *self.more_words())
         self.topics = set()
+
+    def more_configs(self):
+        return {}
+
+    def more_words(self):
+        return ()
 
     def tool(self, *words):
         done = subprocess.run([sys.executable, CLUSTER, words[0], "--dir", self.folder, *words[1:]],
@@ -54,20 +65,25 @@ class KafkaNode:
     def topic(self, partitions):
         name = topic_for(partitions)
         if name not in self.topics:
-            limits = ("retention.bytes=67108864", "segment.bytes=67108864", "file.delete.delay.ms=1000")
+            limits = (f"retention.bytes={self.keep_bytes}", f"segment.bytes={self.keep_bytes}", "file.delete.delay.ms=1000")
             self.tool("topic", name, "--partitions", str(partitions), *(w for c in limits for w in ("--config", c)))
             self.topics.add(name)
         return name
 
-    def pid(self):
-        state = json.loads((pathlib.Path(self.folder) / "state.json").read_text())
-        return state["nodes"][0]["pid"]
+    def state(self):
+        return json.loads((pathlib.Path(self.folder) / "state.json").read_text())
+
+    def pids(self):
+        return [node["pid"] for node in self.state()["nodes"]]
 
     def alive(self):
         return self.tool("status").endswith("up")
 
     def cpu_seconds(self):
-        return noise.process_seconds(self.pid())
+        return sum(map(noise.process_seconds, self.pids()))
+
+    def bytes_written(self):
+        return sum(map(noise.process_bytes_written, self.pids()))
 
     def freeze(self):
         self.tool("pause", "1")
@@ -86,10 +102,40 @@ class KafkaNode:
         self.scratch.cleanup()
 
 
+class TlsNode(KafkaNode):
+    """The same node behind TLS 1.3 and one cipher suite, so that nobody is measured with another."""
+    kind = "kafka-tls"
+
+    def more_configs(self):
+        self.tls_ca, keystore = f"{self.scratch.name}/authority.pem", f"{self.scratch.name}/keystore.pem"
+        key = f"{self.scratch.name}/broker.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", self.tls_ca],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        pathlib.Path(keystore).write_text(pathlib.Path(key).read_text() + pathlib.Path(self.tls_ca).read_text())
+        return {"ssl.keystore.type": "PEM", "ssl.keystore.location": keystore, "ssl.enabled.protocols": "TLSv1.3",
+                "ssl.cipher.suites": "TLS_AES_256_GCM_SHA384"}
+
+    def more_words(self):
+        return ("--listener", "SSL")
+
+    def __init__(self):
+        super().__init__()
+        self.bootstrap = f"127.0.0.1:{self.state()['nodes'][0]['listeners']['SSL']}"
+
+
+class ThreeNodes(KafkaNode):
+    """Three nodes that share the machine; a topic is spread over them, one replica a partition."""
+    kind = "kafka-3"
+    nodes = 3
+    keep_bytes = 1 << 20
+
+
 class NullBroker:
     """`spillway dev-broker --null` in its own process: real TCP, every batch acknowledged, nothing stored."""
     kind = "null"
     warm = False
+    tls_ca = None
 
     def __init__(self, build):
         with socket.socket() as probe:
@@ -122,6 +168,9 @@ class NullBroker:
     def cpu_seconds(self):
         return noise.process_seconds(self.process.pid)
 
+    def bytes_written(self):
+        return 0  # answers only
+
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)
 
@@ -137,8 +186,11 @@ class NullBroker:
         self.kill()
 
 
+REAL = {"kafka": KafkaNode, "kafka-tls": TlsNode, "kafka-3": ThreeNodes}
+
+
 class Brokers:
-    """Starts each kind when it is first needed, and ends them all."""
+    """Starts each kind when it is first needed, and ends them all. One real cluster at a time: even an idle one costs CPU."""
 
     def __init__(self, build):
         self.build = build
@@ -146,7 +198,9 @@ class Brokers:
 
     def get(self, kind):
         if kind not in self.running:
-            self.running[kind] = KafkaNode() if kind == "kafka" else NullBroker(self.build)
+            for other in REAL.keys() & self.running.keys() if kind in REAL else ():
+                self.running.pop(other).close()
+            self.running[kind] = REAL[kind]() if kind in REAL else NullBroker(self.build)
         return self.running[kind]
 
     def __enter__(self):

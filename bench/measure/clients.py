@@ -3,16 +3,19 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import subprocess
 import threading
 import time
 
-from measure import noise
+from measure import noise, payload
 
 RSS_LIMIT = 4 << 30  # a client that is not bounded is stopped here, and the row says so
 PROGRAMS = {"probe": "probe", "spillway": "spillway_bench", "librdkafka": "librdkafka_bench",
-            "franz-go": "franz_go_bench"}
+            "franz-go": "franz_go_bench", "java": "java_bench.py"}
+SCRIPTS = pathlib.Path(__file__).resolve().parents[1] / "rivals"
+LINES = "payload-lines.txt"  # beside the programs
 
 
 class Missing(Exception):
@@ -20,16 +23,20 @@ class Missing(Exception):
 
 
 def command_for(build, client, broker, arguments):
-    program = build / "bench" / PROGRAMS[client]
+    program = (SCRIPTS if client == "java" else build / "bench") / PROGRAMS[client]
     if not program.exists():
         raise Missing(f"{program.name} is not built")
+    if client == "java" and not shutil.which("java"):
+        raise Missing("there is no java")
     partitions = arguments.get("partitions", 4)
     words = [str(program), "--bootstrap", broker.bootstrap, "--topic", broker.topic(partitions),
              "--partitions", str(partitions)]
     for name, value in arguments.items():
+        if name == "payload-file":
+            value = payload.write(build / "bench" / value)
         if name != "partitions":
             words += [f"--{name}", str(value)]
-    return words
+    return words + (["--tls-ca", broker.tls_ca] if broker.tls_ca else [])
 
 
 def shown(command, broker):
@@ -90,6 +97,7 @@ def run(build, client, broker, arguments, actions=None, preload=None, seconds=30
     command = command_for(build, client, broker, arguments) + (["--steered"] if actions else [])
     environment = dict(os.environ, LD_PRELOAD=str(preload)) if preload else None
     wall, busy, broker_cpu = time.monotonic(), noise.busy_seconds(), broker.cpu_seconds()
+    written = broker.bytes_written()
     process = subprocess.Popen(command, stdin=subprocess.PIPE if actions else subprocess.DEVNULL, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
     watchdog = Watchdog(process, seconds)
@@ -108,6 +116,9 @@ def run(build, client, broker, arguments, actions=None, preload=None, seconds=30
     answer["others_percent"] = max(0.0, 100 * others / wall)
     if broker_cpu > 0 and answer.get("delivered"):
         answer["broker_cpu_ns_per_record"] = broker_cpu * 1e9 / answer["delivered"]
+    written = broker.bytes_written() - written
+    if written > 0 and answer.get("delivered"):
+        answer["broker_bytes_per_record"] = written / answer["delivered"]
     if process.returncode != 0:
         answer["trouble"] = watchdog.verdict or complaint or f"exit code {process.returncode}"
     return answer

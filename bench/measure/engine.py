@@ -53,6 +53,8 @@ class Case:
     rounds: int = 3
     floor: str = ""        # label of the row that the others are divided by
     ratio_of: str = ""     # the field that is divided
+    also_ratio_of: str = ""  # one more
+    warm_with: str = ""    # label of a row that runs once unrecorded: the broker has never unpacked this codec
     note: str = ""
     plot: tuple = ()       # (kind, field): see plots.py
     seconds: float = 0.5   # of each micro-benchmark
@@ -61,14 +63,18 @@ class Case:
     def row(self, label):
         return next((row for row in self.rows if row.label == label), None)
 
-    def ratio(self, label, to=None, field=None):
-        """Median over the rounds of this row's number divided by the other's in the same round, or None."""
+    def ratios(self, label, to=None, field=None):
+        """This row's number divided by the other's in the same round, for every round in which both are good."""
         field = field or self.ratio_of
         row, base = self.row(label), self.row(to or self.floor)
         if row is None or base is None:
-            return None
+            return []
         pairs = zip(row.results, base.results)
-        ratios = [value(a, field) / value(b, field) for a, b in pairs if value(a, field) and value(b, field)]
+        return [value(a, field) / value(b, field) for a, b in pairs if value(a, field) and value(b, field)]
+
+    def ratio(self, label, to=None, field=None):
+        """The median of these, or None."""
+        ratios = self.ratios(label, to, field)
         return statistics.median(ratios) if ratios else None
 
 
@@ -140,6 +146,8 @@ def run_case(build, brokers, case):
         for row in case.rows:
             row.results.append({"client": row.client, "command": "", "trouble": f"no {case.broker} broker: {reason}"})
         return
+    if case.warm_with:
+        run_row(build, broker, case.row(case.warm_with))
     for number in range(case.rounds):
         case.noise.append(noise.ping_pong(build))
         turn = number % len(case.rows)  # nobody is always first

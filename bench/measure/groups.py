@@ -1,4 +1,5 @@
 """What is measured. Each function gives the cases of one group; GROUPS is the menu of --only."""
+from measure import clients
 from measure.engine import Case, Metric, Row
 
 ALL = ("probe", "spillway", "librdkafka", "franz-go")
@@ -146,5 +147,45 @@ def micro(scale):
                  seconds=min(0.5, scale.records))]
 
 
+DAILY = ("spillway", "librdkafka", "java")
+LOG_BYTES = Metric("broker wrote B/record", "broker_bytes_per_record")
+START_UP = Metric("start-up % of CPU", "start_up_percent")
+
+
+def daily(group, title, broker, arguments, scale, note):
+    """Lines of JSON through what a real cluster asks for, beside the two producers that most people use."""
+    arguments = {"payload-file": clients.LINES, **arguments, "records": int(arguments["records"] * scale.records)}
+    return Case(group, title, broker, rows(DAILY, arguments), [CPU, STEADY, SPEED, LOG_BYTES, START_UP, BROKER, OTHERS],
+                scale.rounds, floor="spillway", ratio_of=CPU.field, also_ratio_of=SPEED.field, warm_with="spillway",
+                plot=("bars", CPU.field), note=note)
+
+
+# Of each codec so many that the start of Java's virtual machine is a small part of its CPU.
+CODECS = {"none": 6e6, "gzip": 3e6, "snappy": 6e6, "lz4": 6e6, "zstd": 5e6}
+LEVELS = ("Batches up to 1 MB before packing (Java: as packed, by its estimate), 4 partitions, linger 5 ms, one node; everybody's "
+          "default level: gzip 6, lz4 fast, zstd 3.")
+
+
+def codecs(scale):
+    return [daily("codecs", f"codec {codec}: JSON of 245 B on a real Kafka node", "kafka",
+                  {"compression": codec, "records": records}, scale, LEVELS) for codec, records in CODECS.items()]
+
+
+def tls(scale):
+    return [daily("tls", "TLS 1.3, uncompressed: JSON of 245 B on a real Kafka node", "kafka-tls", {"records": 5e6}, scale,
+                  "TLS_AES_256_GCM_SHA384 for everybody, peer and address verified. Otherwise as codec none.")]
+
+
+def partitions3(scale):
+    """Java keeps a whole buffer for each open batch: 1,000 of 1 MB would not fit its memory, so all get smaller batches."""
+    cases = []
+    for spread, words in (("sticky", "the client chooses"), ("round_robin", "record i goes to partition i mod n")):
+        arguments = {"partitions": 1000, "spread": spread, "batch-bytes": 32_768, "records": 3e6}
+        title = f"1,000 partitions over three nodes: JSON of 245 B, {words}"
+        cases.append(daily("partitions3", title, "kafka-3", arguments, scale,
+                           "Batches up to 32 KiB, 64 MiB of buffer, one replica a partition, uncompressed, linger 5 ms."))
+    return cases
+
+
 GROUPS = {group.__name__: group for group in (
-    cpu100, cpu1000, null, send_latency, ack_latency, partitions, threads, allocs, micro, held, rss)}
+    cpu100, cpu1000, null, send_latency, ack_latency, partitions, threads, allocs, micro, held, rss, codecs, tls, partitions3)}

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from measure import engine, goals, groups, report  # noqa: E402  the path comes first
+from measure import brokers, engine, goals, groups, report  # noqa: E402  the path comes first
 
 
 class Scale:
@@ -50,6 +50,13 @@ class Goals(unittest.TestCase):
             case.rows.append(engine.Row(f"ring: HandOff/{callers}", "spillway", {}, results=results))
         self.assertFalse(verdict([case], "ring: ns per record").met)
 
+    def test_a_rival_that_is_ahead_in_one_daily_row_is_named(self):
+        case = groups.tls(Scale)[0]
+        for client, cost in (("spillway", 700.0), ("librdkafka", 600.0), ("java", 900.0)):
+            case.row(client).results = [{"client": client, "command": "", "cpu_ns_per_record": cost, "records_per_second": 1e6}]
+        self.assertFalse(verdict([case], "TLS 1.3, uncompressed: JSON of 245 B on a real Kafka node: CPU per record ÷ lib").met)
+        self.assertTrue(verdict([case], "TLS 1.3, uncompressed: JSON of 245 B on a real Kafka node: CPU per record ÷ java").met)
+
     def test_a_pool_over_its_budget_is_missed(self):
         case = groups.rss(Scale)[0]
         case.row("spillway block 100 B").results = [{
@@ -73,7 +80,7 @@ class Report(unittest.TestCase):
     def test_every_row_of_every_group_has_a_way_to_be_run(self):
         for group in groups.GROUPS.values():
             for case in group(Scale):
-                self.assertIn(case.broker, ("kafka", "null", "none"))
+                self.assertIn(case.broker, ("null", "none", *brokers.REAL))
                 for row in case.rows:
                     self.assertIn(row.client, engine.clients.PROGRAMS)
 

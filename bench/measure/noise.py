@@ -23,6 +23,15 @@ def process_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def process_bytes_written(pid):
+    """Bytes that one live process gave to write() and its relatives, files and sockets alike."""
+    try:
+        with open(f"/proc/{pid}/io") as lines:
+            return int(dict(line.split(": ") for line in lines)["wchar"])
+    except OSError:
+        return 0
+
+
 def ping_pong(build):
     """{"ping_pong_ns": median, "ping_pong_ns_max": largest of 20 samples}."""
     answer = subprocess.run([build / "bench" / "ping_pong"], stdout=subprocess.PIPE, text=True)

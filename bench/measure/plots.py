@@ -9,7 +9,7 @@ try:
 except ImportError:
     pyplot = None
 
-COLOURS = {"probe": "#9a9a9a", "spillway": "#0b6e99", "librdkafka": "#d9730d", "franz-go": "#6940a5"}
+COLOURS = {"probe": "#9a9a9a", "spillway": "#0b6e99", "librdkafka": "#d9730d", "franz-go": "#6940a5", "java": "#5c7f2b"}
 MIB_TICKS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 QUANTILES = ("p50", "p99", "p999", "max")
 

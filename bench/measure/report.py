@@ -15,22 +15,25 @@ def number(value, digits):
 
 def cell(row, metric):
     """Median [smallest..largest] of the rounds."""
-    values = [v * metric.scale for v in row.values(metric.field)]
+    return spread([v * metric.scale for v in row.values(metric.field)], metric.digits)
+
+
+def spread(values, digits):
     if not values:
         return "–"
-    middle = number(statistics.median(values), metric.digits)
-    if len(values) == 1:
-        return middle
-    return f"{middle} [{number(min(values), metric.digits)}..{number(max(values), metric.digits)}]"
+    middle = number(statistics.median(values), digits)
+    return middle if len(values) == 1 else f"{middle} [{number(min(values), digits)}..{number(max(values), digits)}]"
 
 
 def table(case):
-    titles = [metric.title for metric in case.metrics] + ([f"÷ {case.floor}"] if case.floor else [])
+    divided = [field for field in (case.ratio_of, case.also_ratio_of) if field and case.floor]
+    names = {metric.field: metric.title for metric in case.metrics}
+    titles = [metric.title for metric in case.metrics]
+    titles += [f"÷ {case.floor}"] if len(divided) == 1 else [f"{names[field]} ÷ {case.floor}" for field in divided]
     lines = ["| | " + " | ".join(titles) + " |", "|---|" + "---|" * len(titles)]
     for row in case.rows:
         cells = [cell(row, metric) for metric in case.metrics]
-        if case.floor:
-            cells.append(number(case.ratio(row.label), 2))
+        cells += [spread(case.ratios(row.label, field=field), 2) for field in divided]
         lines.append(f"| {row.label} | " + " | ".join(cells) + " |")
     return lines
 

@@ -35,6 +35,14 @@ WhenFull policy_of(const std::string& word) {
   return word == "fail-fast" ? WhenFull::FailFast : WhenFull::Block;
 }
 
+Codec codec_of(const std::string& word) {
+  constexpr std::array<const char*, 5> kWords{"none", "gzip", "snappy", "lz4", "zstd"};
+  const auto* const found = std::find(kWords.begin(), kWords.end(), word);
+  if (found != kWords.end()) return static_cast<Codec>(found - kWords.begin());
+  std::fprintf(stderr, "spillway_bench: there is no codec '%s'\n", word.c_str());
+  std::exit(2);
+}
+
 Options options_of(const Settings& settings) {
   Options options;
   options.bootstrap = settings.bootstrap;
@@ -44,6 +52,8 @@ Options options_of(const Settings& settings) {
   options.idempotence = settings.idempotent;
   options.linger = std::chrono::milliseconds(settings.linger_ms);
   options.batch_bytes_max = settings.batch_bytes;
+  options.compression.codec = codec_of(settings.compression);
+  if (!settings.tls_ca.empty()) options.tls = Tls{.ca = settings.tls_ca};
   // Hold must be able to look at its clock although nothing is accepted.
   if (settings.mode == Mode::Hold) options.block_deadline = std::chrono::milliseconds(200);
   return options;

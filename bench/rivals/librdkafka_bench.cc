@@ -41,6 +41,11 @@ rd_kafka_conf_t* configuration(const Settings& settings) {
   // 0 means no bound from 2.2.0 on; the older one wants its largest number.
   set(conf, "queue.buffering.max.messages", rd_kafka_version() >= 0x02020000 ? "0" : "10000000");
   set(conf, "socket.nagle.disable", "true");
+  set(conf, "compression.codec", settings.compression);
+  if (!settings.tls_ca.empty()) {
+    set(conf, "security.protocol", "ssl");
+    set(conf, "ssl.ca.location", settings.tls_ca);
+  }
   rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
   return conf;
 }
