@@ -150,6 +150,10 @@ class Cluster:
                 continue
         fail("no node answers")
 
+    def led(self, name, partitions):
+        leaders = self.metadata()[1]  # once: a thousand partitions would ask a thousand times
+        return all(leaders.get((name, index), -1) >= 0 for index in range(partitions))
+
     def topic(self, name, partitions, replication, configs):
         if not 0 < len(name) <= 249:
             fail("a topic's name has 1 to 249 characters")
@@ -160,8 +164,7 @@ class Cluster:
                 continue
             if refusal:
                 fail(f"topic {name} was refused: {refusal}")
-            rows = [(name, index) for index in range(partitions)]
-            return wait_until(lambda: all(self.metadata()[1].get(row, -1) >= 0 for row in rows), 60,
+            return wait_until(lambda: self.led(name, partitions), 60,
                               lambda: f"topic {name} has partitions without a leader")
         fail("no node answers")
 
