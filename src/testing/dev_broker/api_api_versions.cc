@@ -18,6 +18,16 @@ Reply handle(Context& context, const wire::ApiVersionsRequest& /*request*/,
         range.key == wire::ProduceRequest::kApiKey ? std::int16_t{0} : range.version_min;
     api.max_version = last;
   }
+  if (context.cluster.options().transaction_version > 0) {
+    const auto features = context.allocate<wire::ApiVersionsResponse::FinalizedFeature>(1);
+    for (auto& feature : features) {
+      feature.name = "transaction.version";
+      feature.max_version_level = context.cluster.options().transaction_version;
+      feature.min_version_level = feature.max_version_level;
+    }
+    response.finalized_features = features;
+    response.finalized_features_epoch = 1;
+  }
   response.error_code = context.error_or(KafkaError::kNone);
   response.api_keys = apis.first(count);
   return Reply::Answer;

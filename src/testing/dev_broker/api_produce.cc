@@ -12,6 +12,7 @@ using PartitionIn = Request::Partition;
 using PartitionOut = Response::Partition;
 
 constexpr std::int16_t kTopicIdsFrom = 13;
+constexpr std::int16_t kAddsPartitionsFrom = 12;  // transactions v2
 
 bool is_legal_acks(std::int16_t acks) noexcept {
   return acks >= -1 && acks <= 1;
@@ -24,14 +25,28 @@ void hint_leader(const Partition& partition, PartitionOut& out) {
   out.current_leader.leader_epoch = partition.leader_epoch;
 }
 
-void append(Context& context, const Topic& topic, Partition& partition, const PartitionIn& in,
-            PartitionOut& out) {
+// A batch of a transaction must be one that its coordinator knows to be open.
+KafkaError admit(Context& context, const Request& request, const Topic& topic,
+                 std::int32_t partition, BatchFacts& facts) {
+  if (!facts.transactional) return KafkaError::kNone;
+  if (!request.transactional_id.has_value()) return KafkaError::kInvalidTxnState;
+  if (context.cluster.coordinators().transactions == kNoLeader)
+    return KafkaError::kCoordinatorNotAvailable;
+  facts.begins_at_zero =
+      context.cluster.options().transaction_version >= 2 && context.version >= kAddsPartitionsFrom;
+  return context.cluster.transactions().admit(
+      {*request.transactional_id, facts.producer.id, facts.producer.epoch}, {topic.name, partition},
+      facts.begins_at_zero, context.now.mono);
+}
+
+void append(Context& context, const Request& request, const Topic& topic, Partition& partition,
+            const PartitionIn& in, PartitionOut& out) {
   DevCluster& cluster = context.cluster;
   if (!cluster.options().store) {
     out.base_offset = partition.log.skip(claimed_records(in.records.bytes()));
     return;
   }
-  const BatchVerdict verdict =
+  BatchVerdict verdict =
       check_batch(in.records.bytes(), cluster.options().message_bytes_max, topic.compacted);
   out.error_code = code_of(verdict.error);
   if (verdict.why != nullptr) out.error_message = verdict.why;
@@ -41,6 +56,9 @@ void append(Context& context, const Topic& topic, Partition& partition, const Pa
     out.record_errors = errors;
   }
   if (verdict.error != KafkaError::kNone) return;
+  const KafkaError refused = admit(context, request, topic, in.index, verdict.facts);
+  out.error_code = code_of(refused);
+  if (refused != KafkaError::kNone) return;
   const AppendResult result =
       cluster.append(partition, verdict.facts, in.records.bytes(), context.now.wall_ms);
   out.error_code = code_of(result.error);
@@ -52,7 +70,8 @@ void fail(PartitionOut& out, KafkaError error) {
   out.base_offset = -1;
 }
 
-void produce_one(Context& context, Topic& topic, const PartitionIn& in, PartitionOut& out) {
+void produce_one(Context& context, const Request& request, Topic& topic, const PartitionIn& in,
+                 PartitionOut& out) {
   const FaultPlan faults = context.partition_plan(topic.name, in.index);
   if (faults.close_before || faults.swallow) return;
   if (faults.error.has_value()) return fail(out, *faults.error);
@@ -62,7 +81,7 @@ void produce_one(Context& context, Topic& topic, const PartitionIn& in, Partitio
     fail(out, KafkaError::kNotLeaderOrFollower);
     return hint_leader(*partition, out);
   }
-  append(context, topic, *partition, in, out);
+  append(context, request, topic, *partition, in, out);
   out.log_start_offset = partition->log.start_offset();
   if (faults.error_after_append.has_value()) fail(out, *faults.error_after_append);
 }
@@ -84,7 +103,7 @@ void produce_topic(Context& context, const Request& request, const Request::Topi
       fail(partitions[i],
            by_id ? KafkaError::kUnknownTopicId : KafkaError::kUnknownTopicOrPartition);
     } else {
-      produce_one(context, *topic, in.partitions[i], partitions[i]);
+      produce_one(context, request, *topic, in.partitions[i], partitions[i]);
     }
   }
   out.partitions = partitions;

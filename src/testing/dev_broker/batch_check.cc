@@ -20,17 +20,31 @@ BatchVerdict refuse(KafkaError error, const char* why) {
 BatchFacts facts_of(const wire::BatchHeader& header) {
   return {{header.producer_id, header.producer_epoch, header.base_sequence, header.record_count},
           header.record_count,
-          header.max_timestamp_ms};
+          header.max_timestamp_ms,
+          (header.attributes & wire::kTransactional) != 0};
 }
 
 const char* producer_fault(const wire::BatchHeader& header) {
   if ((header.attributes & wire::kControl) != 0) return "a producer may not write control batches";
-  if ((header.attributes & wire::kTransactional) != 0) return "transactions are not offered";
-  if (header.producer_id < 0) return nullptr;
+  const bool transactional = (header.attributes & wire::kTransactional) != 0;
+  if (header.producer_id < 0)
+    return transactional ? "a batch of a transaction has no producer id" : nullptr;
   if (header.producer_epoch < 0) return "a batch with a producer id has no epoch";
   if (header.base_sequence < 0) return "a batch with a producer id has no sequence";
   return nullptr;
 }
+
+std::vector<std::int32_t> without_key(const wire::BatchView& batch) {
+  std::vector<std::int32_t> found;
+  wire::RecordCursor cursor = batch.cursor();
+  wire::RecordView record;
+  for (std::int32_t index = 0; cursor.next(record); ++index) {
+    if (!record.key.has_value()) found.push_back(index);
+  }
+  return found;
+}
+
+}  // namespace
 
 // What a broker does with a packed batch: unpacks it, so that damage is found before it is stored.
 wire::DecodeError unpack(wire::BatchView& batch, std::vector<std::byte>& memory) {
@@ -48,18 +62,6 @@ wire::DecodeError unpack(wire::BatchView& batch, std::vector<std::byte>& memory)
   batch.records = std::span(memory).first(size);
   return {};
 }
-
-std::vector<std::int32_t> without_key(const wire::BatchView& batch) {
-  std::vector<std::int32_t> found;
-  wire::RecordCursor cursor = batch.cursor();
-  wire::RecordView record;
-  for (std::int32_t index = 0; cursor.next(record); ++index) {
-    if (!record.key.has_value()) found.push_back(index);
-  }
-  return found;
-}
-
-}  // namespace
 
 BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max,
                          bool keys_required) {

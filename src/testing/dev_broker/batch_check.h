@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "testing/dev_broker/cluster.h"
+#include "wire/batch_reader.h"
 
 namespace spillway::dev {
 
@@ -20,6 +21,10 @@ struct BatchVerdict {
 // CRC, magic, lengths, counts, offset deltas and producer fields, packed records included.
 [[nodiscard]] BatchVerdict check_batch(std::span<const std::byte> records, std::size_t bytes_max,
                                        bool keys_required = false);
+
+// Puts the unpacked records, which then lie in `memory`, in the place of the packed ones. Nothing
+// to do for a batch that is not packed. What is told is why it cannot be done.
+[[nodiscard]] wire::DecodeError unpack(wire::BatchView& batch, std::vector<std::byte>& memory);
 
 // The record count a batch claims, from two fields of its header, unchecked; 0 if there is no
 // header.

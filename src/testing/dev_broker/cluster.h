@@ -37,8 +37,8 @@ struct ClusterOptions {
   std::int32_t auto_create_partitions = 1;
   std::size_t log_bytes_max = std::size_t{256} << 20;  // all partitions together
   std::size_t message_bytes_max = 1'048'588;           // one batch
-  SaslSettings sasl = {};  // who may log in; nobody: everybody is welcome
-  bool store = true;       // false: offsets are given out, nothing is checked or kept
+  SaslSettings sasl = {};                // who may log in; nobody: everybody is welcome
+  bool store = true;                     // false: offsets are given out, nothing is checked or kept
   std::int16_t transaction_version = 2;  // the finalized feature: 2 is KIP-890
   std::chrono::milliseconds transaction_end_delay{0};  // from EndTxn to its markers, at least
 };

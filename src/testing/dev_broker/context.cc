@@ -22,6 +22,12 @@ std::int16_t Context::error_or(KafkaError error) const noexcept {
   return code_of(plan.error.value_or(plan.error_after_append.value_or(error)));
 }
 
+KafkaError Context::coordinator_error() const noexcept {
+  if (plan.error.has_value()) return *plan.error;
+  const bool here = cluster.coordinators().transactions == node_id;
+  return here ? KafkaError::kNone : KafkaError::kNotCoordinator;
+}
+
 bool is_served(std::int16_t api_key) noexcept {
   switch (static_cast<ApiKey>(api_key)) {
     case ApiKey::kProduce:
@@ -32,6 +38,10 @@ bool is_served(std::int16_t api_key) noexcept {
     case ApiKey::kApiVersions:
     case ApiKey::kCreateTopics:
     case ApiKey::kInitProducerId:
+    case ApiKey::kAddPartitionsToTxn:
+    case ApiKey::kAddOffsetsToTxn:
+    case ApiKey::kEndTxn:
+    case ApiKey::kTxnOffsetCommit:
     case ApiKey::kDescribeProducers:
     case ApiKey::kSaslHandshake:
     case ApiKey::kSaslAuthenticate:

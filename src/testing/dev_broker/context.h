@@ -14,9 +14,12 @@
 #include "testing/dev_broker/faults.h"
 #include "testing/dev_broker/login.h"
 #include "wire/arena.h"
+#include "wire/messages/add_offsets_to_txn.h"
+#include "wire/messages/add_partitions_to_txn.h"
 #include "wire/messages/api_versions.h"
 #include "wire/messages/create_topics.h"
 #include "wire/messages/describe_producers.h"
+#include "wire/messages/end_txn.h"
 #include "wire/messages/fetch.h"
 #include "wire/messages/find_coordinator.h"
 #include "wire/messages/init_producer_id.h"
@@ -25,13 +28,9 @@
 #include "wire/messages/produce.h"
 #include "wire/messages/sasl_authenticate.h"
 #include "wire/messages/sasl_handshake.h"
+#include "wire/messages/txn_offset_commit.h"
 
 namespace spillway::dev {
-
-struct Now {
-  MonoTime mono;
-  std::int64_t wall_ms;
-};
 
 // The highest version to offer, below what the codecs know: Produce 7 makes the broker speak like
 // Redpanda. Below the lowest that they know: the API is not there at all.
@@ -76,6 +75,8 @@ class Context {
 
   // The error that faults put in place of what an API without partitions answers.
   [[nodiscard]] std::int16_t error_or(KafkaError error) const noexcept;
+  // Why a request to the coordinator of transactions is not even looked at here, or None.
+  [[nodiscard]] KafkaError coordinator_error() const noexcept;
 };
 
 [[nodiscard]] constexpr std::int16_t code_of(KafkaError error) noexcept {
@@ -86,12 +87,17 @@ class Context {
 [[nodiscard]] bool is_served(std::int16_t api_key) noexcept;
 [[nodiscard]] std::int16_t version_max(const VersionCaps& caps, ApiKey api, std::int16_t known_max);
 
+Reply handle(Context& context, const wire::AddOffsetsToTxnRequest& request,
+             wire::AddOffsetsToTxnResponse& response);
+Reply handle(Context& context, const wire::AddPartitionsToTxnRequest& request,
+             wire::AddPartitionsToTxnResponse& response);
 Reply handle(Context& context, const wire::ApiVersionsRequest& request,
              wire::ApiVersionsResponse& response);
 Reply handle(Context& context, const wire::CreateTopicsRequest& request,
              wire::CreateTopicsResponse& response);
 Reply handle(Context& context, const wire::DescribeProducersRequest& request,
              wire::DescribeProducersResponse& response);
+Reply handle(Context& context, const wire::EndTxnRequest& request, wire::EndTxnResponse& response);
 Reply handle(Context& context, const wire::FetchRequest& request, wire::FetchResponse& response);
 Reply handle(Context& context, const wire::FindCoordinatorRequest& request,
              wire::FindCoordinatorResponse& response);
@@ -107,5 +113,7 @@ Reply handle(Context& context, const wire::SaslAuthenticateRequest& request,
              wire::SaslAuthenticateResponse& response);
 Reply handle(Context& context, const wire::SaslHandshakeRequest& request,
              wire::SaslHandshakeResponse& response);
+Reply handle(Context& context, const wire::TxnOffsetCommitRequest& request,
+             wire::TxnOffsetCommitResponse& response);
 
 }  // namespace spillway::dev

@@ -1,5 +1,7 @@
 #include "testing/dev_broker/dev_broker.h"
 
+#include "testing/dev_broker/batch_check.h"
+
 #include "base/check.h"
 #include "wire/batch_reader.h"
 
@@ -13,7 +15,8 @@ ClusterOptions cluster_options(const DevBrokerOptions& options) {
           .log_bytes_max = options.log_bytes_max,
           .message_bytes_max = options.message_bytes_max,
           .sasl = options.sasl,
-          .store = !options.null};
+          .store = !options.null,
+          .transaction_version = options.transaction_version};
 }
 
 std::optional<std::string> text_of(const std::optional<std::span<const std::byte>>& bytes) {
@@ -44,7 +47,9 @@ void decode_batch(const StoredBatch& stored, std::vector<DevRecord>& out) {
   wire::BatchView batch;
   const wire::DecodeError broken = wire::read_batch(stored.bytes, batch);
   SPILL_CHECK(broken.what == nullptr, "only sound batches are in the log");
-  SPILL_CHECK(!batch.is_compressed(), "records() reads uncompressed batches only");
+  std::vector<std::byte> memory;
+  SPILL_CHECK(unpack(batch, memory).what == nullptr, "what is stored was unpacked before");
+  if ((batch.header.attributes & wire::kControl) != 0) return;
   wire::RecordCursor cursor = batch.cursor();
   wire::RecordView view;
   while (cursor.next(view)) out.push_back(decode(batch.header, view));
@@ -134,6 +139,20 @@ std::int64_t DevBroker::start_offset(std::string_view topic, std::int32_t partit
 std::int64_t DevBroker::end_offset(std::string_view topic, std::int32_t partition) {
   const auto guard = server_.lock();
   return find(topic, partition).log.end_offset();
+}
+
+void DevBroker::move_coordinators(std::int32_t transactions, std::int32_t groups) {
+  const auto guard = server_.lock();
+  cluster_.move_coordinators({transactions, groups});
+}
+
+std::optional<std::int64_t> DevBroker::committed_offset(const std::string& group,
+                                                        const std::string& topic,
+                                                        std::int32_t partition) {
+  const auto guard = server_.lock();
+  const GroupOffsets& offsets = cluster_.committed_offsets(group);
+  const auto found = offsets.find({topic, partition});
+  return found == offsets.end() ? std::nullopt : std::optional(found->second);
 }
 
 Partition& DevBroker::find(std::string_view topic, std::int32_t partition) {

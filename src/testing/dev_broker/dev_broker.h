@@ -7,8 +7,9 @@
 //   for (const DevRecord& record : broker.records("t", 0)) …
 //
 // It checks batches, sequences and epochs as Kafka does, keeps a bounded log in memory, and breaks
-// on request. It has no groups, no transactions, no permissions, no replication: the replicas of a
-// partition share one log, so a move of leadership never loses records.
+// on request. It has no groups, no permissions, no replication: the replicas of a partition share
+// one log, so a move of leadership never loses records. Transactions end when somebody asks
+// something.
 #pragma once
 
 #include <cstddef>
@@ -42,6 +43,7 @@ struct DevBrokerOptions {
   std::uint64_t seed = 1;  // of the faults
   // Who may log in; nobody: everybody is welcome.
   SaslSettings sasl = {};
+  std::int16_t transaction_version = 2;  // the finalized feature: 2 is KIP-890, 0 and 1 before it
 };
 
 struct DevHeader {
@@ -87,8 +89,15 @@ class DevBroker {
   // As if the id had expired on this partition.
   void forget_producer(std::string_view topic, std::int32_t partition, std::int64_t producer_id);
 
-  // What is still in the log, decoded, oldest first. Aborts on a compressed batch: no codec is
-  // linked here.
+  // Which nodes answer for transactions and for groups; -1: none does.
+  void move_coordinators(std::int32_t transactions, std::int32_t groups);
+  // What transactions have committed for a group.
+  [[nodiscard]] std::optional<std::int64_t> committed_offset(const std::string& group,
+                                                             const std::string& topic,
+                                                             std::int32_t partition);
+
+  // What is still in the log, of aborted and open transactions too, decoded, oldest first. Aborts
+  // on a compressed batch: no codec is linked here.
   [[nodiscard]] std::vector<DevRecord> records(std::string_view topic, std::int32_t partition);
   [[nodiscard]] std::int64_t start_offset(std::string_view topic, std::int32_t partition);
   [[nodiscard]] std::int64_t end_offset(std::string_view topic, std::int32_t partition);

@@ -56,6 +56,7 @@ Outcome Node::run(std::span<const std::byte> frame, Now now, Login& login, Parke
   scratch_.clear();
   Context context{cluster_,   faults_,         login, caps_,          arena,    scratch_,   id_,
                   header.api, raw.api_version, now,   parked.arrived, is_retry, parked.plan};
+  cluster_.tick(now);
   const Outcome outcome = dispatch(in, header, context);
   parked.plan = context.plan;
   if (outcome.kind == Outcome::Kind::Park) return outcome;
@@ -86,6 +87,17 @@ Outcome Node::dispatch(wire::Reader& in, const Header& header, Context& context)
       return serve<wire::CreateTopicsRequest, wire::CreateTopicsResponse>(in, header, context);
     case ApiKey::kInitProducerId:
       return serve<wire::InitProducerIdRequest, wire::InitProducerIdResponse>(in, header, context);
+    case ApiKey::kAddPartitionsToTxn:
+      return serve<wire::AddPartitionsToTxnRequest, wire::AddPartitionsToTxnResponse>(in, header,
+                                                                                      context);
+    case ApiKey::kAddOffsetsToTxn:
+      return serve<wire::AddOffsetsToTxnRequest, wire::AddOffsetsToTxnResponse>(in, header,
+                                                                                context);
+    case ApiKey::kEndTxn:
+      return serve<wire::EndTxnRequest, wire::EndTxnResponse>(in, header, context);
+    case ApiKey::kTxnOffsetCommit:
+      return serve<wire::TxnOffsetCommitRequest, wire::TxnOffsetCommitResponse>(in, header,
+                                                                                context);
     case ApiKey::kDescribeProducers:
       return serve<wire::DescribeProducersRequest, wire::DescribeProducersResponse>(in, header,
                                                                                     context);

@@ -139,11 +139,15 @@ TEST_F(NodeTest, NeverGivesTheSameProducerIdTwice) {
   EXPECT_NE(first.producer_id, second.producer_id);
 }
 
-TEST_F(NodeTest, RefusesTransactions) {
+TEST_F(NodeTest, GivesATransactionalIdTheSameProducerIdWithALaterEpoch) {
   wire::InitProducerIdRequest request;
   request.transactional_id = "x";
-  const auto answer = call<wire::InitProducerIdResponse>(request, 4).message;
-  EXPECT_EQ(answer.error_code, code_of(KafkaError::kUnsupportedVersion));
+  request.transaction_timeout_ms = 1'000;
+  const auto first = call<wire::InitProducerIdResponse>(request, 4).message;
+  const auto second = call<wire::InitProducerIdResponse>(request, 4).message;
+  EXPECT_EQ(first.error_code, 0);
+  EXPECT_EQ(second.producer_id, first.producer_id);
+  EXPECT_EQ(second.producer_epoch, first.producer_epoch + 1);
 }
 
 TEST_F(NodeTest, MetadataMakesATopicOnlyWhenBothSidesWantIt) {
@@ -192,11 +196,15 @@ TEST_F(NodeTest, CreatesTopicsAndRefusesBadOnes) {
   EXPECT_EQ(answer.message.topics[2].error_code, code_of(KafkaError::kTopicAlreadyExists));
 }
 
-TEST_F(NodeTest, SaysThatThereIsNoCoordinator) {
+TEST_F(NodeTest, NamesTheCoordinatorOrSaysThatThereIsNone) {
   const std::string_view key = "group";
   wire::FindCoordinatorRequest request;
   request.coordinator_keys = {&key, 1};
-  const auto answer = call<wire::FindCoordinatorResponse>(request, 4);
+  auto answer = call<wire::FindCoordinatorResponse>(request, 4);
+  ASSERT_EQ(answer.message.coordinators.size(), 1U);
+  EXPECT_EQ(answer.message.coordinators[0].node_id, kFirstNodeId);
+  cluster_->move_coordinators({kNoLeader, kNoLeader});
+  answer = call<wire::FindCoordinatorResponse>(request, 4);
   ASSERT_EQ(answer.message.coordinators.size(), 1U);
   EXPECT_EQ(answer.message.coordinators[0].error_code,
             code_of(KafkaError::kCoordinatorNotAvailable));

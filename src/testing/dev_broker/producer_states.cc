@@ -53,6 +53,16 @@ void ProducerStates::note(const BatchProducer& batch, std::int64_t base_offset,
   if (state.batches.size() > kBatchesMax) state.batches.pop_front();
 }
 
+void ProducerStates::begin_epoch(std::int64_t producer_id, std::int16_t epoch,
+                                 std::int64_t timestamp) {
+  if (!states_.contains(producer_id)) make_room();
+  ProducerState& state = states_[producer_id];
+  if (state.epoch != epoch) state.batches.clear();
+  state.epoch = epoch;
+  state.last_timestamp = timestamp;
+  state.last_use = ++use_clock_;
+}
+
 void ProducerStates::make_room() {
   if (states_.size() < kProducersMax) return;
   states_.erase(std::min_element(states_.begin(), states_.end(), [](const auto& a, const auto& b) {

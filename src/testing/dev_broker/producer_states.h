@@ -34,9 +34,12 @@ struct ProducerState {
   std::int16_t epoch = -1;
   std::int64_t last_timestamp = -1;
   std::uint64_t last_use = 0;
-  std::deque<Batch> batches;  // the newest kBatchesMax, oldest first; never empty
+  std::deque<Batch> batches;  // of this epoch, the newest kBatchesMax, oldest first
 
-  [[nodiscard]] std::int32_t last_sequence() const noexcept { return batches.back().last_sequence; }
+  // -1: none yet, a marker has begun the epoch.
+  [[nodiscard]] std::int32_t last_sequence() const noexcept {
+    return batches.empty() ? -1 : batches.back().last_sequence;
+  }
 };
 
 // Not thread-safe.
@@ -55,6 +58,8 @@ class ProducerStates {
   [[nodiscard]] Verdict check(const BatchProducer& batch) const;
   // After the append of a batch that passed `check`.
   void note(const BatchProducer& batch, std::int64_t base_offset, std::int64_t timestamp);
+  // After a marker: what comes now is of this epoch or later.
+  void begin_epoch(std::int64_t producer_id, std::int16_t epoch, std::int64_t timestamp);
   // As if the producer id had expired.
   void forget(std::int64_t producer_id) { states_.erase(producer_id); }
 
