@@ -21,7 +21,8 @@ constexpr std::chrono::milliseconds kConcurrentPause{20};  // the one before is 
 
 void Engine::work_transaction(MonoTime now) {
   if (desk_.asked(txn_.request.ticket)) take_request();
-  aborting_ = desk_.state() == State::Aborting || desk_.state() == State::Fatal;
+  const State state = desk_.state();
+  aborting_ = state == State::AbortNeeded || state == State::Aborting || state == State::Fatal;
   if (aborting_) abort_batches(now);
   target_ = nullptr;
   if (txn_.step != Step::Nothing || now < txn_.retry_at) return;
@@ -149,9 +150,9 @@ void Engine::finish_end() {
   txn_.empty = true;
   txn_.bump_needed = txn_.adds_wanted = false;
   txn_.group_coordinator = nullptr;  // the next one may be of another group
-  desk_.enter(State::Ready);
   aborting_ = false;
-  finish_request({});
+  txn_.request.ask = Ask::Nothing;
+  desk_.finish_ready(txn_.request.ticket);
 }
 
 // A new epoch begins at 0 everywhere. With v2 a broker insists on that, so nothing can get in

@@ -18,6 +18,13 @@ const char* name_of(TransactionState state) noexcept {
   return kNames[static_cast<std::size_t>(state)];
 }
 
+bool TransactionDesk::begin() {
+  MutexLock lock(mutex_);
+  if (!move(TransactionState::Ready, TransactionState::Open)) return false;
+  claimed_ = answered_;
+  return true;
+}
+
 std::optional<std::uint64_t> TransactionDesk::ask(Request request) {
   MutexLock lock(mutex_);
   const std::uint64_t newest = newest_.load(std::memory_order_relaxed);
@@ -65,12 +72,15 @@ void TransactionDesk::finish(std::uint64_t ticket, Result<void> result) {
   changed_.notify_all();
 }
 
-void TransactionDesk::enter(TransactionState state) noexcept {
-  if (state == TransactionState::Ready) {
+void TransactionDesk::finish_ready(std::uint64_t ticket) {
+  {
     MutexLock lock(mutex_);
     trouble_.reset();
+    answered_ = ticket;
+    result_ = {};
+    state_.store(TransactionState::Ready, std::memory_order_seq_cst);
   }
-  state_.store(state, std::memory_order_seq_cst);
+  changed_.notify_all();
 }
 
 void TransactionDesk::fail(TransactionState state, ErrorCode code, std::string sentence) {

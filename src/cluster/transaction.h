@@ -66,6 +66,8 @@ class TransactionDesk {
   [[nodiscard]] bool move(TransactionState from, TransactionState to) noexcept {
     return state_.compare_exchange_strong(from, to, std::memory_order_seq_cst);
   }
+  // From Ready to Open. Answers to what came before are nobody's any more.
+  [[nodiscard]] bool begin() EXCLUDES(mutex_);
   // The ticket of this request, or of one of the same kind that is still under way. nullopt:
   // another kind is.
   [[nodiscard]] std::optional<std::uint64_t> ask(Request request) EXCLUDES(mutex_);
@@ -83,7 +85,8 @@ class TransactionDesk {
   }
   [[nodiscard]] Request take() const EXCLUDES(mutex_);
   void finish(std::uint64_t ticket, Result<void> result) EXCLUDES(mutex_);
-  void enter(TransactionState state) noexcept;
+  // The transaction is over and the next may begin: known together with the answer.
+  void finish_ready(std::uint64_t ticket) EXCLUDES(mutex_);
   // The first trouble of a transaction stays.
   void fail(TransactionState state, ErrorCode code, std::string sentence) EXCLUDES(mutex_);
 

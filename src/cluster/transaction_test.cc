@@ -27,20 +27,32 @@ TEST(TransactionDesk, GivesTheAnswerOfAnEarlierCallToWhoeverCallsAgain) {
   EXPECT_TRUE(desk.ask({.ask = Ask::Abort}));
 }
 
+TEST(TransactionDesk, TellsNoOneOfAnEarlierTransactionOnceAnotherHasBegun) {
+  TransactionDesk desk;
+  const auto ticket = desk.ask({.ask = Ask::Commit});
+  ASSERT_TRUE(ticket);
+  desk.finish_ready(*ticket);  // its caller had stopped waiting
+  EXPECT_TRUE(desk.begin());
+  EXPECT_FALSE(desk.unclaimed(Ask::Commit)) << "this one is not committed";
+  EXPECT_EQ(desk.state(), State::Open);
+}
+
 TEST(TransactionDesk, KeepsTheFirstTroubleUntilTheNextTransaction) {
   TransactionDesk desk;
-  desk.enter(State::Open);
+  desk.finish_ready(0);
+  EXPECT_TRUE(desk.begin());
   desk.fail(State::AbortNeeded, ErrorCode::TransactionAbortable, "first");
   desk.fail(State::AbortNeeded, ErrorCode::TransactionAbortable, "second");
   EXPECT_NE(desk.trouble().message().find("first"), std::string::npos);
   EXPECT_FALSE(desk.takes_records());
-  desk.enter(State::Ready);
+  desk.finish_ready(0);
   EXPECT_EQ(desk.trouble().code(), ErrorCode::InvalidTransactionState);
 }
 
 TEST(TransactionDesk, FatalStays) {
   TransactionDesk desk;
-  desk.enter(State::Open);
+  desk.finish_ready(0);
+  EXPECT_TRUE(desk.begin());
   desk.fail(State::AbortNeeded, ErrorCode::TransactionAbortable, "mild");
   desk.fail(State::Fatal, ErrorCode::ProducerFenced, "fenced");
   desk.fail(State::AbortNeeded, ErrorCode::TransactionAbortable, "late");

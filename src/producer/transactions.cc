@@ -65,7 +65,7 @@ Result<void> Core::init_transactions(std::chrono::milliseconds deadline) {
 Result<void> Core::begin_transaction() {
   if (auto may = may_call(); !may) return may;
   TransactionDesk& desk = engine_.transactions();
-  if (desk.move(State::Ready, State::Open)) return {};
+  if (desk.begin()) return {};
   return refusal_of(desk.state());
 }
 
