@@ -88,6 +88,7 @@ int run(const Plan& plan) {
   spillway::Options options;
   options.bootstrap = plan.bootstrap;
   options.memory_max = plan.memory_max;
+  options.batch_bytes_max = plan.batch_bytes_max;
   options.block_deadline = kBlocked;
   options.metadata_age_max = 2'000ms;  // added partitions are found while the test still runs
   options.request_timeout = 8'000ms;   // a frozen leader is left before it thaws

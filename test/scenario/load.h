@@ -1,7 +1,7 @@
 // What both loads share, so that they differ in the producer alone: records with numbers, their
 // pace, the row of each fate and the signals of the test.
 //
-//   LOAD BOOTSTRAP TOPIC FOLDER THREADS PARTITIONS RATE VALUE_SIZE MEMORY_MIB
+//   LOAD BOOTSTRAP TOPIC FOLDER THREADS PARTITIONS RATE VALUE_SIZE MEMORY_MIB BATCH_BYTES
 //
 // Caller c counts its accepted records 0, 1, 2 …; a refused one is offered again under the same
 // number.
@@ -119,6 +119,7 @@ struct Plan {
   unsigned rate = 0;  // records a second, all callers together
   std::size_t value_size = 0;
   std::size_t memory_max = 0;
+  std::size_t batch_bytes_max = 0;
 };
 
 // A record before it is offered. `partition` is -1 if the producer chooses.
@@ -258,7 +259,7 @@ inline int complain(const std::string& sentence) {
 
 // main() of a load: arguments, signals, and an end together with the test.
 inline int start(int count, char** words, int (*run)(const Plan&)) {
-  if (count != 9) return complain("eight arguments, see load.h");
+  if (count != 10) return complain("nine arguments, see load.h");
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that was killed leaves no load behind
   std::signal(SIGTERM, [](int) { stop_asked.store(true, std::memory_order_relaxed); });
   std::signal(SIGUSR1, [](int) { idle_asked.store(true, std::memory_order_relaxed); });
@@ -272,6 +273,7 @@ inline int start(int count, char** words, int (*run)(const Plan&)) {
   plan.rate = static_cast<unsigned>(std::atoi(words[6]));
   plan.value_size = static_cast<std::size_t>(std::atoi(words[7]));
   plan.memory_max = static_cast<std::size_t>(std::atoi(words[8])) << 20;
+  plan.batch_bytes_max = static_cast<std::size_t>(std::atoi(words[9]));
   return run(plan);
 }
 

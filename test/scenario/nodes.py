@@ -132,12 +132,12 @@ class Load:
     """A load (load.h) beside the test. Its standard output is read by a thread, its files lie in `folder`."""
 
     def __init__(self, nodes, topic, folder, threads=4, partitions=6, rate=8000, value_size=400, memory_mib=24,
-                 program="SCENARIO_LOAD", nice=0):
+                 batch_bytes=1_000_000, program="SCENARIO_LOAD", nice=0):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.folder, self.topic, self.nodes = folder, topic, nodes
         self.progress, self.held_peak = None, 0
-        words = (nodes.bootstrap, topic, folder, threads, partitions, rate, value_size, memory_mib)
+        words = (nodes.bootstrap, topic, folder, threads, partitions, rate, value_size, memory_mib, batch_bytes)
         command = ["nice", "-n", str(nice), os.environ[program], *map(str, words)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self.read, daemon=True)

@@ -62,6 +62,7 @@ rd_kafka_conf_t* configuration(const Plan& plan) {
   set(conf, "enable.idempotence", "true");
   set(conf, "acks", "all");
   set(conf, "linger.ms", "5");
+  set(conf, "batch.size", std::to_string(plan.batch_bytes_max));
   set(conf, "partitioner", "murmur2_random");
   set(conf, "delivery.timeout.ms", "120000");
   set(conf, "request.timeout.ms", "8000");  // a frozen leader is left before it thaws …
