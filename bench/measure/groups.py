@@ -161,7 +161,7 @@ def daily(group, title, broker, arguments, scale, note):
 
 
 # Of each codec so many that the start of Java's virtual machine is a small part of its CPU.
-CODECS = {"none": 6e6, "gzip": 3e6, "snappy": 6e6, "lz4": 6e6, "zstd": 5e6}
+CODECS = {"none": 12e6, "gzip": 4e6, "snappy": 12e6, "lz4": 12e6, "zstd": 10e6}
 LEVELS = ("Batches up to 1 MB before packing (Java: as packed, by its estimate), 4 partitions, linger 5 ms, one node; everybody's "
           "default level: gzip 6, lz4 fast, zstd 3.")
 
@@ -172,7 +172,7 @@ def codecs(scale):
 
 
 def tls(scale):
-    return [daily("tls", "TLS 1.3, uncompressed: JSON of 245 B on a real Kafka node", "kafka-tls", {"records": 5e6}, scale,
+    return [daily("tls", "TLS 1.3, uncompressed: JSON of 245 B on a real Kafka node", "kafka-tls", {"records": 10e6}, scale,
                   "TLS_AES_256_GCM_SHA384 for everybody, peer and address verified. Otherwise as codec none.")]
 
 
@@ -180,7 +180,7 @@ def partitions3(scale):
     """Java keeps a whole buffer for each open batch: 1,000 of 1 MB would not fit its memory, so all get smaller batches."""
     cases = []
     for spread, words in (("sticky", "the client chooses"), ("round_robin", "record i goes to partition i mod n")):
-        arguments = {"partitions": 1000, "spread": spread, "batch-bytes": 32_768, "records": 3e6}
+        arguments = {"partitions": 1000, "spread": spread, "batch-bytes": 32_768, "records": 6e6}
         title = f"1,000 partitions over three nodes: JSON of 245 B, {words}"
         cases.append(daily("partitions3", title, "kafka-3", arguments, scale,
                            "Batches up to 32 KiB, 64 MiB of buffer, one replica a partition, uncompressed, linger 5 ms."))
