@@ -41,8 +41,8 @@ def command_for(build, client, broker, arguments):
 
 def shown(command, broker):
     """The command as a reader can repeat it."""
-    words = ["$BOOTSTRAP" if word == broker.bootstrap else word for word in command]
-    return " ".join([pathlib.Path(words[0]).name, *(w if w == "$BOOTSTRAP" else shlex.quote(w) for w in words[1:])])
+    names = {broker.bootstrap: "$BOOTSTRAP", broker.tls_ca: "$AUTHORITY"}
+    return " ".join([pathlib.Path(command[0]).name, *(names.get(word) or shlex.quote(word) for word in command[1:])])
 
 
 class Watchdog:

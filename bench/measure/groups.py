@@ -180,7 +180,7 @@ def partitions3(scale):
     """Java keeps a whole buffer for each open batch: 1,000 of 1 MB would not fit its memory, so all get smaller batches."""
     cases = []
     for spread, words in (("sticky", "the client chooses"), ("round_robin", "record i goes to partition i mod n")):
-        arguments = {"partitions": 1000, "spread": spread, "batch-bytes": 32_768, "records": 6e6}
+        arguments = {"partitions": 1000, "spread": spread, "batch-bytes": 32_768, "records": 3e6}
         title = f"1,000 partitions over three nodes: JSON of 245 B, {words}"
         cases.append(daily("partitions3", title, "kafka-3", arguments, scale,
                            "Batches up to 32 KiB, 64 MiB of buffer, one replica a partition, uncompressed, linger 5 ms."))
