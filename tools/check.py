@@ -15,6 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "check"
 GATE_SECONDS = 1500  # no gate may hang the rest
+STORMS = {"engine_test": 5000, "engine_login_test": 1000, "transaction_simulation_test": 2000}  # seeds
 FUZZ_SECONDS = 20
 SCHEDULES = "1000000"
 TELLING = re.compile(r"error:|: Failure|\*\*\*|FAILED|ERROR:|SUMMARY:|WARNING: ThreadSanitizer")
@@ -74,6 +75,12 @@ def schedules_gate():
         yield ["env", f"SPILLWAY_SCHEDULES={SCHEDULES}", str(program)]
 
 
+def storms_gate():
+    """Each program finds its seeds in SPILLWAY_SEEDS and prints the one that fails."""
+    for name, seeds in STORMS.items():
+        yield ["env", f"SPILLWAY_SEEDS={seeds}", str(ROOT / "build/src/cluster" / name)]
+
+
 def mutants_gate():
     yield ["sh", "-c", "ls src/*/*mutants.toml"]  # no list, no proof
     yield ["tools/mutants.py", "--jobs", "1"]
@@ -103,6 +110,7 @@ GATES = {
     "thread": ("tests under TSan", lambda: sanitizer_gate("thread"), None),
     "address": ("tests under ASan and UBSan", lambda: sanitizer_gate("address"), None),
     "schedules": ("a million schedules a model", schedules_gate, "gcc"),
+    "storms": ("thousands of seeds of the simulation", storms_gate, "gcc"),
     "mutants": ("each weakened order makes a test fail", mutants_gate, None),
     "spin": ("the ring as a Spin model", lambda: [["tools/spin/run"]], None),
     "fuzz": (f"{FUZZ_SECONDS} s a fuzzer", fuzz_gate, None),

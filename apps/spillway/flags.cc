@@ -158,6 +158,8 @@ void add_producer_flags(CLI::App& app, Options& options) {
       ->type_name("all|1|0")
       ->default_str("all");
   add_compression(app, options.compression);
+  app.add_flag("--compression-thread", options.compression_thread,
+               "pack on a thread of its own: worth it when a core is free");
   add_duration(app, "--linger", options.linger, "how long a record waits for company")
       ->type_name("TIME")
       ->default_str("5ms");

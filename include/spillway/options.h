@@ -59,6 +59,8 @@ struct Options {
   std::size_t batch_bytes_max = 1'000'000;
   // Closed batches wait packed, so an outage fills memory_max with what they have become.
   Compression compression = {};
+  // A thread of its own for the codec: worth it when the I/O thread is busy and a core is not.
+  bool compression_thread = false;
   // Topics that want something else, at most 16.
   std::vector<TopicCompression> compression_of = {};
   // Key, value and headers of one record as encoded; larger is TooLarge.

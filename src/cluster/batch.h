@@ -132,14 +132,17 @@ class Batch {
   [[nodiscard]] std::size_t gather(std::size_t position, std::span<iovec> out) const noexcept;
 
   // Intrusive links and facts that the engine keeps.
-  Batch* next = nullptr;  // in its partition's queue, or in its request
-  ListLink<Batch> age;    // in the list of all batches, by creation
+  Batch* next = nullptr;    // in its partition's queue, or in its request
+  ListLink<Batch> age;      // in the list of all batches, by creation
+  ListLink<Batch> to_pack;  // in the list of those that wait for the packer thread
   Partition* const partition;
   MonoTime created;
   std::uint64_t number = 0;  // by creation
   std::uint32_t order = 0;   // of the first send within the partition
   std::uint16_t sends = 0;
   bool in_flight = false;
+  std::uint8_t packer_choice = 0;
+  bool packing = false;   // waits for the packer thread or is with it: must not be sent
   bool in_doubt = false;  // an attempt may have reached the log, and no answer has ruled it out
 
  private:
@@ -202,5 +205,6 @@ class Batch {
 };
 
 using BatchAges = IntrusiveList<Batch, &Batch::age>;
+using BatchesToPack = IntrusiveList<Batch, &Batch::to_pack>;
 
 }  // namespace spillway

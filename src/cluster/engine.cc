@@ -37,7 +37,7 @@ Engine::Engine(const Options& options, std::vector<Endpoint> bootstrap, Pool& po
       loads_(std::make_unique<PartitionLoad[]>(options.partitions_max)),
       load_scratch_(std::make_unique<std::uint32_t[]>(options.partitions_max)),
       scratch_(std::make_unique<Scratch>()),
-      packer_(options),
+      packer_(options, transport),
       arena_bytes_(arena_bytes(options)),
       linger_(options.linger) {
   for (std::uint32_t i = 0; i < connections_max(options); ++i) sessions_[i].use(session_memory_[i]);
@@ -146,6 +146,21 @@ void Engine::pack(Batch& batch) noexcept {
   add(counters_.payload_held_by, batch.held_bytes() - held_before);
 }
 
+void Engine::finish_packing(MonoTime now) noexcept {
+  std::size_t records_before = 0;
+  std::size_t held_before = 0;
+  const auto before = [&](const Batch& batch) {
+    records_before = batch.records_size();
+    held_before = batch.held_bytes();
+  };
+  const auto after = [&](const Batch& batch) {
+    add(counters_.payload, batch.records_size() - records_before);
+    add(counters_.payload_held_by, batch.held_bytes() - held_before);
+    reschedule(*batch.partition, now);
+  };
+  packer_.finish(pool_, before, after);
+}
+
 // A broker that cannot be reached takes nothing, and one in our rack is preferred; when nobody is
 // left, everybody is.
 void Engine::switch_sticky(std::uint32_t topic) noexcept {
@@ -179,6 +194,7 @@ void Engine::end(Batch& batch, Fate fate, Reason reason, std::int16_t kafka_erro
 
 bool Engine::prepare_to_send(Partition& partition, MonoTime now) noexcept {
   if (partition.leader == nullptr || now < partition.retry_at) return false;
+  if (partition.head->packing) return false;
   if (partition.in_flight >= Partition::kInFlightMax) return false;
   if ((partition.draining || partition.gap) && partition.in_flight > 0) return false;
   if (options_.idempotence && partition.in_flight > 0) {
@@ -252,6 +268,7 @@ void Engine::move(Partition& partition, Partition::Place place) noexcept {
 }
 
 void Engine::work(MonoTime now) {
+  finish_packing(now);
   expire(now);
   release_parked(now);
   release_lingering(now);

@@ -63,6 +63,11 @@ class Engine final : public TransportEvents {
     return options.brokers_max + 1;
   }
 
+  // Before anything else. System: no thread for the codec.
+  [[nodiscard]] Result<void> start() {
+    if (packer_.start()) return {};
+    return Error(ErrorCode::System, "the system refused a thread for compression");
+  }
   // False: the record asks for a partition that its topic does not have.
   [[nodiscard]] bool has_partition(const RecordHeader& header) const noexcept {
     return (header.flags & RecordHeader::kHasPartition) == 0 ||
@@ -129,6 +134,7 @@ class Engine final : public TransportEvents {
   // engine.cc: records, batches, the schedule
   Partition& choose_partition(const StoredRecord& record) noexcept;
   void pack(Batch& batch) noexcept;
+  void finish_packing(MonoTime now) noexcept;
   void switch_sticky(std::uint32_t topic) noexcept;
   Batch* fresh_batch(Partition& partition, MonoTime now) noexcept;
   Batch* writable_batch(Partition& partition, std::size_t tail_size, MonoTime now) noexcept;

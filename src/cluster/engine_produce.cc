@@ -102,6 +102,10 @@ std::size_t Engine::choose(Session& session) noexcept {
   std::size_t header_bytes = 0;
   while (Partition* partition = session.ready_list.front()) {
     pack(*partition->head);
+    if (partition->head->packing) {  // comes back when it is done
+      move(*partition, Partition::Place::Parked);
+      continue;
+    }
     const std::size_t size = partition->head->wire_size();
     header_bytes += 16 + topics_.name(partition->topic).size();
     if (count == kRequestPartitionsMax) break;

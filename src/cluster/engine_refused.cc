@@ -86,7 +86,11 @@ void Engine::replace(Batch& batch, Batch* parts, MonoTime now) noexcept {
     ages_.insert_before(batch, *part);
     add(counters_.payload, part->records_size());
     add(counters_.payload_held_by, part->held_bytes());
-    pack(*part);
+    if (packer_.threaded()) {
+      part->close();
+    } else {
+      pack(*part);
+    }
     part->seal(
         {},
         -1);  // with idempotence sealed again, in the epoch that begins once nothing is in flight
@@ -104,6 +108,7 @@ void Engine::replace(Batch& batch, Batch* parts, MonoTime now) noexcept {
 
 // Without a fate: its records have one, or live in other batches.
 void Engine::forget(Batch& batch) noexcept {
+  packer_.give_up(batch);
   ages_.remove(batch);
   add(counters_.payload, 0 - batch.records_size());
   add(counters_.payload_held_by, 0 - batch.held_bytes());

@@ -14,7 +14,8 @@ std::size_t input_max(const Options& options) noexcept {
 
 }  // namespace
 
-Packer::Packer(const Options& options) : options_(options), input_max_(input_max(options)) {
+Packer::Packer(const Options& options, Transport& transport)
+    : options_(options), input_max_(input_max(options)) {
   for (const Compression& each : distinct(options)) {
     auto compressor = wire::Compressor::create(each, input_max_);
     SPILL_CHECK(compressor != nullptr, "there is no memory for the state of a codec");
@@ -23,6 +24,11 @@ Packer::Packer(const Options& options) : options_(options), input_max_(input_max
   if (choices_.empty()) return;
   input_ = std::make_unique_for_overwrite<std::byte[]>(input_max_);
   output_ = std::make_unique_for_overwrite<std::byte[]>(wire::packed_size_max(input_max_));
+  if (options.compression_thread) thread_ = std::make_unique<PackerThread>(input_max_, transport);
+}
+
+bool Packer::start() {
+  return thread_ == nullptr || thread_->start();
 }
 
 std::vector<Compression> Packer::distinct(const Options& options) {
@@ -40,6 +46,7 @@ std::size_t Packer::memory_bytes(const Options& options) {
   const std::vector<Compression> used = distinct(options);
   const std::size_t input = input_max(options);
   std::size_t bytes = used.empty() ? 0 : input + wire::packed_size_max(input);
+  if (!used.empty() && options.compression_thread) bytes += PackerThread::memory_bytes(input);
   for (const Compression& each : used) bytes += wire::Compressor::memory_bytes(each, input);
   return bytes;
 }
@@ -64,6 +71,12 @@ void Packer::pack(Batch& batch, std::string_view topic, Pool& pool) noexcept {
   const Choice* choice = find(wanted(topic));
   const std::size_t size = batch.records_size();
   if (choice == nullptr || size > input_max_) return;
+  if (thread_ != nullptr) {
+    batch.packing = true;
+    batch.packer_choice = static_cast<std::uint8_t>(choice - choices_.data());
+    waiting_.push_back(batch);
+    return feed();
+  }
   batch.copy_records(input_.get());
   const std::size_t packed =
       choice->compressor->pack({input_.get(), size}, {output_.get(), wire::packed_size_max(size)});
@@ -78,6 +91,23 @@ std::span<const std::byte> Packer::unpack(const Batch& batch) noexcept {
   const std::size_t size = wire::unpack(batch.codec(), {output_.get(), batch.records_size()},
                                         {input_.get(), input_max_});
   return {input_.get(), size};
+}
+
+void Packer::feed() noexcept {
+  while (Batch* const batch = waiting_.front()) {
+    const Choice& choice = choices_[batch->packer_choice];
+    if (!thread_->give(*batch, *choice.compressor, choice.compression.codec)) return;
+    waiting_.remove(*batch);
+  }
+}
+
+void Packer::give_up(Batch& batch) noexcept {
+  if (!batch.packing) return;
+  batch.packing = false;
+  if (batch.to_pack.linked) return waiting_.remove(batch);
+  thread_->wait(batch);
+  thread_->release(batch);
+  feed();
 }
 
 }  // namespace spillway

@@ -1,5 +1,9 @@
 #include "cluster/packer.h"
 
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
 #include "base/random.h"
 #include "cluster/batch_test_support.h"
 
@@ -12,10 +16,23 @@ Options packing(Codec codec) {
   return options;
 }
 
+// Nobody is asleep.
+struct SilentTransport final : Transport {
+  ConnectionId connect(const Endpoint&) override { return {}; }
+  std::size_t write(ConnectionId, std::span<const iovec>) override { return 0; }
+  std::size_t read(ConnectionId, std::span<std::byte>) override { return 0; }
+  void close(ConnectionId) override {}
+  void poll(MonoTime, TransportEvents&) override {}
+  void wake() noexcept override { wakes.fetch_add(1); }
+  MonoTime now() noexcept override { return mono_now(); }
+  std::atomic<int> wakes{0};
+};
+
 class PackerTest : public BatchTest, public testing::WithParamInterface<Codec> {
  protected:
   const Options options_ = packing(GetParam());
-  Packer packer_{options_};
+  SilentTransport transport_;
+  Packer packer_{options_, transport_};
 };
 INSTANTIATE_TEST_SUITE_P(Packer, PackerTest,
                          testing::Values(Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd));
@@ -92,7 +109,8 @@ TEST_P(PackerTest, WithoutMemoryItLeavesTheBatchAsItIs) {
 TEST(Packer, ChoosesByTopic) {
   Options options = packing(Codec::Lz4);
   options.compression_of = {{"raw", {Codec::None}}, {"small", {Codec::Zstd, 19}}};
-  Packer packer(options);
+  SilentTransport transport;
+  Packer packer(options, transport);
   Pool pool(Pool::Config{kMiB, kMiB / 2, 0, 256 * kKiB});
   const std::string value(2'000, 'v');
   std::vector<std::byte> tail(3'000);
@@ -120,6 +138,80 @@ TEST(Packer, CostsNothingWhenNothingIsPacked) {
   const std::size_t one = Packer::memory_bytes(options);
   options.compression = {Codec::Zstd};
   EXPECT_EQ(Packer::memory_bytes(options), one) << "the same codec needs its state once";
+}
+
+class PackerThreadTest : public BatchTest {
+ protected:
+  PackerThreadTest() {
+    options_.compression = {Codec::Zstd};
+    options_.compression_thread = true;
+    packer_ = std::make_unique<Packer>(options_, transport_);
+    EXPECT_TRUE(packer_->start());
+  }
+  // Waits for `count` batches; the order in which they come.
+  std::vector<Batch*> finished(std::size_t count) {
+    std::vector<Batch*> all;
+    while (all.size() < count) {
+      packer_->finish(
+          *pool_, [](Batch&) {}, [&](Batch& batch) { all.push_back(&batch); });
+      std::this_thread::yield();
+    }
+    return all;
+  }
+
+  Options options_;
+  SilentTransport transport_;
+  std::unique_ptr<Packer> packer_;
+};
+
+TEST_F(PackerThreadTest, PacksMoreThanItHasPlacesForInTheirOrder) {
+  std::vector<Batch*> given;
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(copy(2'000 + static_cast<std::size_t>(i)) && refer(3'000));
+    packer_->pack(*batch_, "topic", *pool_);
+    EXPECT_TRUE(batch_->packing);
+    given.push_back(batch_);
+    create();
+  }
+  EXPECT_EQ(finished(20), given);
+  EXPECT_GE(transport_.wakes.load(), 1);
+  for (Batch* each : given) {
+    EXPECT_FALSE(each->packing);
+    EXPECT_EQ(each->codec(), Codec::Zstd);
+    Batch::destroy(each, *pool_);
+  }
+}
+
+TEST_F(PackerThreadTest, WhatComesOutIsSound) {
+  ASSERT_TRUE(copy(100) && refer(5'000) && copy(20) && borrow(9'000));
+  packer_->pack(*batch_, "topic", *pool_);
+  (void)finished(1);
+  batch_->seal(kIdentity, 7);
+  expect_sound(7);
+}
+
+// Waiting, with the thread, or done: it may be anywhere when it has to go.
+TEST_F(PackerThreadTest, BatchesMayGoAtAnyMoment) {
+  Random random(1);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Batch*> given;
+    for (std::uint64_t i = random.below(5); i > 0; --i) {
+      ASSERT_TRUE(copy(500));
+      packer_->pack(*batch_, "topic", *pool_);
+      given.push_back(batch_);
+      create();
+    }
+    if (random.below(2) == 0) {
+      packer_->finish(
+          *pool_, [](Batch&) {}, [](Batch&) {});
+    }
+    std::reverse(given.begin(),
+                 given.begin() + static_cast<std::ptrdiff_t>(random.below(given.size() + 1)));
+    for (Batch* each : given) {
+      packer_->give_up(*each);
+      Batch::destroy(each, *pool_);
+    }
+  }
 }
 
 }  // namespace

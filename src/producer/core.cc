@@ -47,6 +47,7 @@ Core::~Core() {
 Result<void> Core::start() {
   if (!pool_.valid())
     return Error(ErrorCode::System, "the system refused the address space for the pool");
+  if (auto started = engine_.start(); !started) return started;
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   ::pthread_attr_setstacksize(&attributes, kIoStackBytes);

@@ -275,6 +275,29 @@ TEST_F(ProducerTest, LevelsRiseAndFallEdgeByEdge) {
   expect_ledger_identity(producer.snapshot());
 }
 
+TEST_F(ProducerTest, EveryCodecOnEitherThreadGivesBackWhatWentIn) {
+  std::vector<std::string> sent;
+  for (const Codec codec : {Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd}) {
+    for (const bool threaded : {false, true}) {
+      Options options = small_options(broker_.bootstrap());
+      options.compression.codec = codec;
+      options.compression_thread = threaded;
+      auto producer = Producer::open(options);
+      ASSERT_TRUE(producer) << producer.error().message();
+      auto topic = producer->topic("t");
+      ASSERT_TRUE(topic);
+      for (int i = 0; i < 3'000; ++i) {
+        sent.push_back("number " + std::to_string(i) +
+                       std::string(static_cast<std::size_t>(i % 2'000), 'x'));
+        ASSERT_TRUE(producer->send(*topic, {.value = sent.back()}));
+      }
+      ASSERT_TRUE(producer->close(kPatience)->clean());
+      expect_ledger_identity(producer->snapshot());
+    }
+  }
+  EXPECT_EQ(values(broker_), sent);
+}
+
 TEST(Rack, RecordsWithoutAKeyGoToLeadersNearby) {
   dev::DevBroker broker(
       {.nodes = 3, .topics = {{"t", 6}}});  // partition i is led by node 1 + i % 3

@@ -73,6 +73,9 @@ class Storm {
     options_.retry_backoff_max = 30ms;
     options_.delivery_timeout = random_.below(2) == 0 ? 0ms : 800ms;
     options_.metadata_age_max = 200ms;
+    options_.compression.codec = static_cast<Codec>(random_.below(5));
+    options_.compression_thread = random_.below(2) == 0;
+    if (options_.compression.codec != Codec::None) options_.memory_max += 2 << 20;  // its scratch
   }
 
   void run() {
