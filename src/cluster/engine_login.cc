@@ -69,10 +69,15 @@ bool Engine::on_versions(Session& session, const InFlight& request,
   }
   if (!decode_answer(as_answered, frame, arena, response)) return false;
   session.learn(response);
-  if (session.version(ApiKey::kProduce) < 0 || session.version(ApiKey::kMetadata) < 0 ||
-      (options_.idempotence && session.version(ApiKey::kInitProducerId) < 0)) {
-    close_session(session,
-                  "it speaks no version of Produce, Metadata or InitProducerId that we speak");
+  if (session.version(ApiKey::kProduce) < 0 || session.version(ApiKey::kMetadata) < 0) {
+    close_session(session, "it speaks no version of Produce or Metadata that we speak");
+    return true;
+  }
+  if (options_.idempotence && session.version(ApiKey::kInitProducerId) < 0) {
+    close_session(
+        session,
+        "it gives out no producer ids (InitProducerId): without idempotence it can be used, "
+        "for example with acks=1");
     return true;
   }
   if (sasl_ != nullptr) {
