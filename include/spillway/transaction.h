@@ -13,6 +13,7 @@ struct GroupMetadata {
   std::int32_t generation = -1;
   std::string member_id;
   std::string group_instance_id;  // empty: a dynamic member
+  bool operator==(const GroupMetadata&) const = default;
 };
 
 struct CommittedOffset {
@@ -21,6 +22,7 @@ struct CommittedOffset {
   std::int64_t offset = 0;  // of the next record to read
   std::int32_t leader_epoch = -1;
   std::string metadata;
+  bool operator==(const CommittedOffset&) const = default;
 };
 
 }  // namespace spillway

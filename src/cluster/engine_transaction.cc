@@ -87,7 +87,12 @@ Session* Engine::session_for(Step step, MonoTime now) noexcept {
 
 // True: the step is done. Else what has to happen next is arranged.
 bool Engine::advance(std::int16_t kafka_error, Step step, MonoTime now) {
-  const TransactionVerdict verdict = judge_transaction(kafka_error);
+  TransactionVerdict verdict = judge_transaction(kafka_error);
+  // Nothing of it has reached the coordinator (v1): what is not open need not be aborted.
+  const bool nothing_open =
+      static_cast<wire::ErrorCode>(kafka_error) == wire::ErrorCode::kInvalidTxnState;
+  if (nothing_open && step == Step::EndTransaction && txn_.request.ask == Ask::Abort)
+    verdict = TransactionVerdict::Abortable;
   const wire::ErrorInfo& info = wire::error_info(kafka_error);
   const std::string sentence =
       std::string("the coordinator says ") + info.name + ": " + info.meaning;

@@ -25,11 +25,30 @@ bool TransactionDesk::begin() {
   return true;
 }
 
+bool TransactionDesk::fits(Ask ask, TransactionState state) noexcept {
+  using enum TransactionState;
+  if (state == Fatal) return true;  // and is refused with the reason
+  switch (ask) {
+    case Ask::Init:
+      return state == Uninitialized;
+    case Ask::SendOffsets:
+      return state != Uninitialized && state != Ready;
+    case Ask::Commit:
+      return state == Ending || state == AbortNeeded;
+    case Ask::Abort:
+      return state == Aborting;
+    case Ask::Nothing:
+      break;
+  }
+  return false;
+}
+
 std::optional<std::uint64_t> TransactionDesk::ask(Request request) {
   MutexLock lock(mutex_);
+  if (!fits(request.ask, state())) return std::nullopt;
   const std::uint64_t newest = newest_.load(std::memory_order_relaxed);
   if (answered_ != newest) {
-    if (request_.ask == request.ask) return newest;
+    if (request_.says_the_same(request)) return newest;
     return std::nullopt;
   }
   request.ticket = newest + 1;

@@ -54,6 +54,10 @@ class TransactionDesk {
     std::uint64_t ticket = 0;
     GroupMetadata group = {};
     std::vector<CommittedOffset> offsets = {};
+
+    [[nodiscard]] bool says_the_same(const Request& other) const {
+      return ask == other.ask && group == other.group && offsets == other.offsets;
+    }
   };
 
   // --- any thread
@@ -68,8 +72,10 @@ class TransactionDesk {
   }
   // From Ready to Open. Answers to what came before are nobody's any more.
   [[nodiscard]] bool begin() EXCLUDES(mutex_);
-  // The ticket of this request, or of one of the same kind that is still under way. nullopt:
-  // another kind is.
+  // Whether the state may be asked this. It may have moved on since the caller looked.
+  [[nodiscard]] static bool fits(Ask ask, TransactionState state) noexcept;
+  // The ticket of this request, or of the same one that is still under way. nullopt: another is, or
+  // it does not fit.
   [[nodiscard]] std::optional<std::uint64_t> ask(Request request) EXCLUDES(mutex_);
   // nullopt: not yet.
   [[nodiscard]] std::optional<Result<void>> answer(std::uint64_t ticket) EXCLUDES(mutex_);

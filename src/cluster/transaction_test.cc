@@ -12,8 +12,15 @@ namespace {
 using Ask = TransactionDesk::Ask;
 using State = TransactionState;
 
+void open(TransactionDesk& desk, State then) {
+  desk.finish_ready(0);
+  EXPECT_TRUE(desk.begin());
+  EXPECT_TRUE(desk.move(State::Open, then));
+}
+
 TEST(TransactionDesk, GivesTheAnswerOfAnEarlierCallToWhoeverCallsAgain) {
   TransactionDesk desk;
+  open(desk, State::Ending);
   const auto ticket = desk.ask({.ask = Ask::Commit});
   ASSERT_TRUE(ticket);
   EXPECT_EQ(desk.ask({.ask = Ask::Commit}), ticket) << "the same call again joins the first";
@@ -24,17 +31,40 @@ TEST(TransactionDesk, GivesTheAnswerOfAnEarlierCallToWhoeverCallsAgain) {
   EXPECT_FALSE(desk.unclaimed(Ask::Abort)) << "it was not an abort";
   EXPECT_TRUE(desk.unclaimed(Ask::Commit));
   EXPECT_FALSE(desk.unclaimed(Ask::Commit)) << "it is told once";
-  EXPECT_TRUE(desk.ask({.ask = Ask::Abort}));
+}
+
+TEST(TransactionDesk, IsNotAskedForWhatIsOver) {
+  TransactionDesk desk;
+  EXPECT_TRUE(desk.ask({.ask = Ask::Init}));
+  desk.finish_ready(1);
+  EXPECT_FALSE(desk.ask({.ask = Ask::Init})) << "its caller was slow: another epoch is not wanted";
+  EXPECT_FALSE(desk.ask({.ask = Ask::SendOffsets}));
+  EXPECT_TRUE(desk.begin());
+  EXPECT_FALSE(desk.ask({.ask = Ask::Commit}));
+  EXPECT_FALSE(desk.ask({.ask = Ask::Abort}));
+  EXPECT_TRUE(desk.ask({.ask = Ask::SendOffsets}));
 }
 
 TEST(TransactionDesk, TellsNoOneOfAnEarlierTransactionOnceAnotherHasBegun) {
   TransactionDesk desk;
+  open(desk, State::Ending);
   const auto ticket = desk.ask({.ask = Ask::Commit});
   ASSERT_TRUE(ticket);
   desk.finish_ready(*ticket);  // its caller had stopped waiting
   EXPECT_TRUE(desk.begin());
   EXPECT_FALSE(desk.unclaimed(Ask::Commit)) << "this one is not committed";
   EXPECT_EQ(desk.state(), State::Open);
+}
+
+TEST(TransactionDesk, TakesOtherOffsetsForAnotherRequest) {
+  TransactionDesk desk;
+  open(desk, State::Open);
+  const CommittedOffset first{"t", 0, 5, -1, {}};
+  const CommittedOffset second{"t", 0, 6, -1, {}};
+  const auto ticket = desk.ask({.ask = Ask::SendOffsets, .offsets = {first}});
+  EXPECT_EQ(desk.ask({.ask = Ask::SendOffsets, .offsets = {first}}), ticket);
+  EXPECT_FALSE(desk.ask({.ask = Ask::SendOffsets, .offsets = {second}}))
+      << "the answer to the first says nothing about these";
 }
 
 TEST(TransactionDesk, KeepsTheFirstTroubleUntilTheNextTransaction) {

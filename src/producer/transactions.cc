@@ -39,7 +39,11 @@ Result<void> Core::ask_and_wait(TransactionDesk::Request request, Patience& pati
   TransactionDesk& desk = engine_.transactions();
   std::optional<std::uint64_t> ticket;
   std::optional<Result<void>> answer;
-  for (;;) {  // bounded by the deadline
+  for (;;) {                                                             // bounded by the deadline
+    if (!ticket && !TransactionDesk::fits(request.ask, desk.state())) {  // it came through just now
+      if (auto late = desk.unclaimed(request.ask)) return std::move(*late);
+      return refusal_of(desk.state());
+    }
     if (!ticket && (ticket = desk.ask(request))) transport_->wake();
     if (ticket && (answer = desk.answer(*ticket))) return std::move(*answer);
     if (closed_.load(std::memory_order_relaxed)) return ErrorCode::Closed;

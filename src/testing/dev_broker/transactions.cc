@@ -145,11 +145,9 @@ Identity Transactions::end(const Claim& claim, bool commit, bool v2, MonoTime no
 // The end of what is not open: the request is repeated, or nothing of the transaction got here.
 Identity Transactions::end_again(Transaction& transaction, const Claim& claim, bool commit,
                                  MonoTime now) {
-  const bool repeats =
-      transaction.v2 && transaction.epoch > 0 && claim.epoch == transaction.epoch - 1;
+  const bool ended = transaction.phase == Phase::Preparing || transaction.phase == Phase::Complete;
+  const bool repeats = transaction.v2 && ended && claim.epoch == transaction.epoch - 1;
   if (claim.epoch != transaction.epoch && !repeats) return {KafkaError::kProducerFenced};
-  if (transaction.phase == Phase::Ongoing) return {KafkaError::kProducerFenced};
-  const bool ended = transaction.phase != Phase::Empty;
   if (ended && (repeats || !transaction.v2) && commit != transaction.committed)
     return {KafkaError::kInvalidTxnState};
   if (transaction.phase == Phase::Preparing) return {KafkaError::kConcurrentTransactions};
