@@ -341,7 +341,8 @@ class TransactionSimulation {
   }
 
   void fence() {
-    if (fenced_ || !cluster_.transactions().knows(kTransactionalId)) return;
+    if (fenced_ || desk().state() == State::Uninitialized) return;  // else we fence the other
+    fencing_ = true;
     const auto identity = cluster_.transactions().init({kTransactionalId, -1, -1}, 60s,
                                                        cluster_.new_producer_id(), network_.now());
     fenced_ = identity.error == KafkaError::kNone;
@@ -355,8 +356,9 @@ class TransactionSimulation {
   }
 
   void check_fatal() {
-    EXPECT_TRUE(fenced_ || shape_.times_out) << desk().trouble().message();
-    EXPECT_TRUE(shape_.times_out || desk().trouble().code() == ErrorCode::ProducerFenced);
+    EXPECT_TRUE(fencing_ || shape_.times_out) << desk().trouble().message();
+    EXPECT_TRUE(shape_.times_out || desk().trouble().code() == ErrorCode::ProducerFenced)
+        << desk().trouble().message();
     EXPECT_FALSE(caller_.begin());
     for (const Ask ask : {Ask::Init, Ask::SendOffsets, Ask::Commit, Ask::Abort}) {
       const auto answer = caller_.start({.ask = ask});
@@ -383,7 +385,8 @@ class TransactionSimulation {
   Ask given_up_ = Ask::Nothing;
   std::int64_t offset_ = -1;
   std::int64_t offsets_made_ = 0;
-  bool fenced_ = false;
+  bool fencing_ = false;  // the other producer has asked
+  bool fenced_ = false;   // and was answered
   bool finishing_ = false;
   int standstills_ = 0;
 };

@@ -146,7 +146,7 @@ Identity Transactions::end(const Claim& claim, bool commit, bool v2, MonoTime no
 Identity Transactions::end_again(Transaction& transaction, const Claim& claim, bool commit,
                                  MonoTime now) {
   const bool ended = transaction.phase == Phase::Preparing || transaction.phase == Phase::Complete;
-  const bool repeats = transaction.v2 && ended && claim.epoch == transaction.epoch - 1;
+  const bool repeats = transaction.v2 && ended && claim.epoch == transaction.last_epoch;
   if (claim.epoch != transaction.epoch && !repeats) return {KafkaError::kProducerFenced};
   if (ended && (repeats || !transaction.v2) && commit != transaction.committed)
     return {KafkaError::kInvalidTxnState};

@@ -82,8 +82,6 @@ class Transactions {
   using WriteMarkers = std::function<bool(const Transaction&)>;
   void tick(MonoTime now, const WriteMarkers& write_markers);
 
-  [[nodiscard]] bool knows(std::string_view id) const { return all_.contains(id); }
-
  private:
   [[nodiscard]] Transaction* find(std::string_view id);
   [[nodiscard]] KafkaError check(const Transaction* transaction, const Claim& claim) const;
