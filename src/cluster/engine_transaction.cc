@@ -111,7 +111,11 @@ bool Engine::advance(std::int16_t kafka_error, Step step, MonoTime now) {
     case TransactionVerdict::Abortable:
       txn_.bump_needed = true;
       if (txn_.request.ask == Ask::Abort) {
-        txn_.ended = true;
+        if (step == Step::InitProducerId) {
+          transaction_fatal(ErrorCode::Rejected, sentence);
+        } else {  // what was asked before the abort does not end it
+          txn_.ended = step == Step::EndTransaction;
+        }
       } else {
         transaction_failed(sentence);
         if (txn_.request.ask != Ask::Nothing) finish_request(desk_.trouble());

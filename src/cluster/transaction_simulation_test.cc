@@ -44,6 +44,12 @@ TEST(TransactionSimulation, IsSeenWholeOrNotAtAllUnderEverySeededStorm) {
   EXPECT_GT(totals.fatal, count / 20);
 }
 
+// Rare: seed 2222 asks for an abort while AddPartitionsToTxn, soon refused, is on its way.
+TEST(TransactionSimulation, DoesNotFenceItselfWhenAnEarlierRequestIsRefusedDuringAnAbort) {
+  Totals totals;
+  simulate(2222, totals);
+}
+
 // Without trouble nothing may fail, and every transaction but those that the caller aborts ends
 // committed.
 TEST(TransactionSimulation, CommitsWhateverItIsAskedToInPeace) {
