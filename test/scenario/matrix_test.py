@@ -171,6 +171,7 @@ class Matrix(ScenarioTest):
         self.healthy = [index for index, (leader, _) in enumerate(places) if leader == 3]
         ours, rival = self.prove_both(lambda report: report["batches_retried"] > 0)
         self.assert_pause(ours, rival)
+        self.assertEqual((ours["failed"], ours["unknown"]), (0, 0), ours)
         longest, other = (max(report["pauses"][index] for index in self.healthy) for report in (ours, rival))
         self.assertLess(longest, max(HEALTHY_PAUSE_MS, beyond(other)), (ours, rival))
 
