@@ -39,8 +39,9 @@ struct Delivery {
 
 // Runs exactly once for every accepted record that has one, on the I/O thread; with DropOldest a
 // dropped record's callback may run on the thread whose send dropped it. Inside it, FailFast and
-// DropOldest sends are allowed, Block answers WouldDeadlock, and flush and close are refused. It
-// must be short and must not throw: the I/O thread waits for it.
+// DropOldest sends are allowed (without room both answer Full: a drop would run another callback),
+// Block answers WouldDeadlock, and flush and close are refused. It must be short and must not
+// throw: the I/O thread waits for it.
 using DeliveryCallback = void (*)(void* context, const Delivery& delivery) noexcept;
 
 // The callback of one record. `context` must live until the callback has run. Costs the budget 8

@@ -333,8 +333,7 @@ MonoTime Engine::deadline(MonoTime now) const noexcept {
   }
   for (std::uint32_t i = 0; i < connections_max(options_); ++i) {
     const Session& session = sessions_[i];
-    if (session.any_in_flight())
-      due = std::min(due, session.oldest().sent + options_.request_timeout);
+    if (session.any_in_flight()) due = std::min(due, session.answer_due(options_.request_timeout));
     if (session.state() == Session::State::Down && session.retry_at > now)
       due = std::min(due, session.retry_at);
     if (session.silent_until > now) due = std::min(due, session.silent_until);

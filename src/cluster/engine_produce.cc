@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::int16_t kProduceV1 = 11;  // from 12 on it adds its partitions to the transaction
 
+constexpr auto kThrottleMax = std::chrono::minutes(2);  // Kafka's windows of 1 s × 11 ask for less
 constexpr std::int16_t kProduceByName = 12;
 
 bool answers_batch(const Batch& batch, const Topics& topics,
@@ -196,7 +197,10 @@ bool Engine::on_produce(Session& session, InFlight request, std::span<const std:
   wire::ProduceResponse response;
   const bool decoded = response.decode(in, arena, request.version);
   if (decoded && response.throttle_time_ms > 0) {
-    session.silent_until = now + std::chrono::milliseconds(response.throttle_time_ms);
+    // A broker that lies must not make us hold what is in flight for weeks.
+    session.silent_until =
+        now +
+        std::min<MonoDuration>(std::chrono::milliseconds(response.throttle_time_ms), kThrottleMax);
     add(counters_.throttled_ms, static_cast<std::uint64_t>(response.throttle_time_ms));
   }
   for (const auto& topic : response.topics) {

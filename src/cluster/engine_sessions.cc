@@ -17,6 +17,9 @@ namespace {
 
 using wire::ApiKey;
 
+// Between two looks for a leader that is missing: an election takes about as long.
+constexpr std::chrono::milliseconds kLeaderlessMax{250};
+
 bool is_of_transaction(ApiKey api) noexcept {
   return api == ApiKey::kInitProducerId || api == ApiKey::kFindCoordinator ||
          api == ApiKey::kAddPartitionsToTxn || api == ApiKey::kAddOffsetsToTxn ||
@@ -149,7 +152,7 @@ Session* Engine::ready_session(MonoTime now) noexcept {
 void Engine::ask_cluster(MonoTime now) {
   for (std::uint32_t i = 0; i < connections_max(options_); ++i) {
     Session& session = sessions_[i];
-    if (session.any_in_flight() && session.oldest().sent + options_.request_timeout <= now) {
+    if (session.any_in_flight() && session.answer_due(options_.request_timeout) <= now) {
       close_session(session, "it did not answer within the request timeout");
     }
   }
@@ -204,8 +207,9 @@ bool Engine::on_metadata(const InFlight& request, std::span<const std::byte> fra
   metadata_failures_ = complete ? std::uint16_t{0}
                                 : static_cast<std::uint16_t>(std::min(metadata_failures_ + 1, 100));
   metadata_wanted_ |= !complete;
-  metadata_at_ = now + backoff(options_.retry_backoff, options_.retry_backoff_max,
-                               metadata_failures_, random_);
+  metadata_at_ =
+      now + backoff(options_.retry_backoff, std::min(options_.retry_backoff_max, kLeaderlessMax),
+                    metadata_failures_, random_);
   metadata_due_ = now + options_.metadata_age_max;
   parked_until_ = now;
   return true;

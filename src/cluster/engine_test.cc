@@ -81,6 +81,32 @@ TEST(Engine, StartsFromTheBootstrapAddressesAgainWhenToldTo) {
   EXPECT_EQ(simulation.faults().hits(told), 3u);
 }
 
+// A throttled broker mutes the connection, so what is in flight is answered late, and not in doubt.
+TEST(Engine, GivesAThrottledBrokerTheTimeItAskedFor) {
+  Random random(2);
+  Shape shape = peaceful(shape_of(random));
+  shape.options.delivery_timeout = 0ms;
+  shape.options.request_timeout = 1s;
+  shape.options.in_flight_max = 5;
+  shape.options.linger = 0ms;
+  shape.nodes = 1;
+  Simulation simulation(2, shape);
+  const auto rule = [](FaultKind kind, std::uint64_t skip, std::chrono::milliseconds delay) {
+    FaultRule made;
+    made.kind = kind;
+    made.api = ApiKey::kProduce;
+    made.skip = skip;
+    made.delay = delay;
+    return made;
+  };
+  (void)simulation.faults().add(rule(FaultKind::Throttle, 10, 3'000ms));
+  const auto late = simulation.faults().add(rule(FaultKind::Delay, 11, 2'000ms));
+  simulation.run();
+  simulation.check();
+  EXPECT_EQ(simulation.faults().hits(late), 1u);
+  EXPECT_EQ(simulation.counters().batches_retried.load(), 0u);
+}
+
 TEST(Engine, AsksAgainForARefusedProducerIdWithoutBeingPushed) {
   Random random(1);
   Shape shape = shape_of(random);

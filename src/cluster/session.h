@@ -10,6 +10,7 @@
 // the large buffer. I/O thread only.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -119,6 +120,10 @@ class Session {
   [[nodiscard]] bool any_in_flight() const noexcept { return in_flight_count_ > 0; }
   [[nodiscard]] const InFlight& oldest() const noexcept { return requests_[in_flight_begin_]; }
   InFlight pop_oldest() noexcept;
+  // A broker that throttles us hears nothing until then, and answers nothing either (KIP-219).
+  [[nodiscard]] MonoTime answer_due(MonoDuration patience) const noexcept {
+    return std::max(oldest().sent, silent_until) + patience;
+  }
 
   // --- facts that the engine keeps here
   Endpoint endpoint;

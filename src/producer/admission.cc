@@ -57,8 +57,9 @@ ErrorCode Core::check_topic(Topic topic, const Record& record, Patience& patienc
   }
 }
 
-Result<void> Core::send(Topic topic, const Record& record, Completion completion) {
-  Patience patience(options_.block_deadline);
+Result<void> Core::send(Topic topic, const Record& record, Completion completion,
+                        std::chrono::milliseconds block_deadline) {
+  Patience patience(block_deadline);
   if (const ErrorCode code = check_topic(topic, record, patience); code != ErrorCode::Ok)
     return refuse(code);
   const std::size_t tail_size =
@@ -268,6 +269,7 @@ ErrorCode Core::make_room(Patience& patience, int& dropped) noexcept {
     case WhenFull::FailFast:
       return ErrorCode::Full;
     case WhenFull::DropOldest:
+      if (fates_.inside_callback()) return ErrorCode::Full;  // else callbacks could nest for ever
       if (++dropped > kDropAttemptsMax) return ErrorCode::Busy;
       if (!drop_one_for_memory()) ::sched_yield();
       return ErrorCode::Ok;
@@ -310,7 +312,7 @@ ErrorCode Core::publish_when_full(LaneHold& lane, const Room& room, Patience& pa
       }
     } else {
       wake_now();
-      if (options_.when_full == WhenFull::FailFast) break;
+      if (options_.when_full != WhenFull::Block) break;
       if (fates_.inside_callback()) code = ErrorCode::WouldDeadlock;
       if (code == ErrorCode::WouldDeadlock || !patience.next(room_)) break;
     }
@@ -325,7 +327,7 @@ ErrorCode Core::publish_when_full(LaneHold& lane, const Room& room, Patience& pa
 ErrorCode Core::try_publish(std::uint64_t descriptor, std::uint64_t& position,
                             std::optional<std::uint64_t>& dropped) noexcept {
   PushResult result = PushResult::Busy;
-  if (options_.when_full == WhenFull::DropOldest) {
+  if (options_.when_full == WhenFull::DropOldest && !fates_.inside_callback()) {
     const Dropped pushed = ring_.push_drop_oldest(descriptor);
     result = pushed.result;
     position = pushed.position;

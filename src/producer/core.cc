@@ -107,11 +107,14 @@ Result<Delivery> Core::send_and_wait(Topic topic, const Record& record,
     mine->changed.notify_all();
     Wait::leave(mine);
   };
-  if (auto sent = send(topic, record, {on_delivery, wait}); !sent) {
+  const MonoTime begin = mono_now();
+  const auto block = std::min(deadline, options_.block_deadline);
+  if (auto sent = send(topic, record, {on_delivery, wait}, block); !sent) {
     delete wait;
     return sent.error();
   }
-  Patience patience(deadline);
+  const auto spent = std::chrono::floor<std::chrono::milliseconds>(mono_now() - begin);
+  Patience patience(std::max(deadline - spent, std::chrono::milliseconds(0)));
   bool done = wait->done.load(std::memory_order_seq_cst);
   while (!done && patience.next(wait->changed)) done = wait->done.load(std::memory_order_seq_cst);
   const Delivery delivery = wait->delivery;

@@ -36,7 +36,11 @@ class Core {
   Result<void> start();
 
   Result<Topic> topic(std::string_view name, std::chrono::milliseconds deadline);
-  Result<void> send(Topic topic, const Record& record, Completion completion);
+  Result<void> send(Topic topic, const Record& record, Completion completion) {
+    return send(topic, record, completion, options_.block_deadline);
+  }
+  Result<void> send(Topic topic, const Record& record, Completion completion,
+                    std::chrono::milliseconds block_deadline);
   Result<void> send_borrowed(Topic topic, const Record& record, Bytes value, Completion completion);
   Result<Reservation> reserve(Topic topic, const Record& record, std::size_t value_size_max);
   Result<void> commit(std::uint64_t handle, std::span<std::byte> room, std::size_t size,

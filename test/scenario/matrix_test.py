@@ -30,7 +30,7 @@ IDLE_SECONDS = 8
 EXPIRATION_MS = 3000
 TOPIC_AWAY_SECONDS = 2
 BACKLOG_PATIENCE = 60
-PAUSE_FACTOR, PAUSE_SLACK_MS = 1.2, 500
+PAUSE_FACTOR, PAUSE_SLACK_MS = 2, 5000  # two cores for three nodes and two loads: a stall of some seconds proves nothing
 HEALTHY_PAUSE_MS = 2000     # or not beyond librdkafka's: then it was the machine
 KEPT = ("lost", "doubled", "reordered")
 
