@@ -156,7 +156,7 @@ constexpr std::array kTable = std::to_array<Setting>({
     {"enable.metrics.push", kBoth, "", "", "false", "client telemetry (KIP-714) is not sent",
      nullptr},
     {"transaction.two.phase.commit.enable", kJava, "", "", "false",
-     "the command line has no transactions", nullptr},
+     "the command line sends no transactions; the library does", nullptr},
     {"enable.gapless.guarantee", kKafka, "", "", "false",
      "a record that failed does not stop the ones behind it", nullptr},
     {"queue.buffering.max.messages", kKafka, "", "", "0",
@@ -168,7 +168,7 @@ constexpr std::array kTable = std::to_array<Setting>({
      "*", "about librdkafka's own log and random numbers, which do not exist here", nullptr},
 
     {"transactional.id transaction.timeout.ms", kBoth, "", "", "",
-     "the command line has no transactions", nullptr},
+     "the command line sends no transactions; the library does", nullptr},
     {"socket.timeout.ms api.version.request.timeout.ms", kKafka, "", "", "",
      "one timeout serves every request: request.timeout.ms", nullptr},
     {"api.version.fallback.ms broker.version.fallback", kKafka, "", "", "",
@@ -195,7 +195,8 @@ constexpr std::array kTable = std::to_array<Setting>({
      nullptr},
     {"statistics.interval.ms debug enabled_events", kKafka, "", "", "",
      "librdkafka's reports do not exist here: --ledger and --progress report", nullptr},
-    {"client.rack", kKafka, "", "", "", "partitions are not chosen by rack", nullptr},
+    {"client.rack", kKafka, "", "", "",
+     "the library chooses partitions by rack, the command line does not", nullptr},
     {"builtin.features plugin.library.paths interceptors internal.termination.signal "
      "socket.blocking.max.ms "
      "broker.address.ttl reconnect.backoff.jitter.ms topic.metadata.refresh.fast.cnt",
