@@ -12,6 +12,7 @@ using PartitionIn = Request::Partition;
 using PartitionOut = Response::Partition;
 
 constexpr std::int16_t kTopicIdsFrom = 13;
+constexpr std::int8_t kReadCommitted = 1;
 constexpr std::int64_t kBytesMax = 16 << 20;  // of one answer, whatever the client allows
 
 // What the first pass over the partitions found out.
@@ -28,7 +29,7 @@ struct Grant {
 };
 
 KafkaError find_log(Context& context, Topic* topic, const PartitionIn& in, PartitionOut& out,
-                    const PartitionLog*& log) {
+                    const Partition*& found) {
   if (topic == nullptr) {
     return context.version >= kTopicIdsFrom ? KafkaError::kUnknownTopicId
                                             : KafkaError::kUnknownTopicOrPartition;
@@ -42,33 +43,54 @@ KafkaError find_log(Context& context, Topic* topic, const PartitionIn& in, Parti
     out.current_leader.leader_epoch = partition->leader_epoch;
     return KafkaError::kNotLeaderOrFollower;
   }
-  log = &partition->log;
-  if (in.fetch_offset < log->start_offset() || in.fetch_offset > log->end_offset()) {
+  found = partition;
+  const PartitionLog& log = partition->log;
+  if (in.fetch_offset < log.start_offset() || in.fetch_offset > log.end_offset()) {
     return KafkaError::kOffsetOutOfRange;
   }
   return KafkaError::kNone;
 }
 
-Grant survey_one(Context& context, Topic* topic, const PartitionIn& in, PartitionOut& out,
-                 Survey& survey) {
-  const PartitionLog* log = nullptr;
-  const KafkaError error = find_log(context, topic, in, out, log);
+// Those that a reader of what is committed must skip.
+void list_aborted(Context& context, const Partition& partition, std::int64_t from,
+                  PartitionOut& out) {
+  const auto list = context.allocate<Response::AbortedTransaction>(partition.aborted.size());
+  std::size_t count = 0;
+  for (const AbortedTransaction& each : partition.aborted) {
+    if (count == list.size() || each.marker_offset < from) continue;
+    list[count].producer_id = each.producer_id;
+    list[count].first_offset = each.first_offset;
+    ++count;
+  }
+  out.aborted_transactions = list.first(count);
+}
+
+Grant survey_one(Context& context, bool committed, Topic* topic, const PartitionIn& in,
+                 PartitionOut& out, Survey& survey) {
+  const Partition* partition = nullptr;
+  const KafkaError error = find_log(context, topic, in, out, partition);
   out.partition_index = in.partition;
   out.error_code = code_of(error);
-  out.high_watermark = log == nullptr ? -1 : log->end_offset();
-  out.last_stable_offset = out.high_watermark;
-  out.log_start_offset = log == nullptr ? -1 : log->start_offset();
   out.aborted_transactions.reset();
+  if (partition != nullptr) {
+    out.high_watermark = partition->log.end_offset();
+    out.last_stable_offset = partition->last_stable_offset();
+    out.log_start_offset = partition->log.start_offset();
+  } else {
+    out.high_watermark = out.last_stable_offset = out.log_start_offset = -1;
+  }
   if (error != KafkaError::kNone) {
     survey.has_error = true;
     return {nullptr, 0};
   }
+  if (committed) list_aborted(context, *partition, in.fetch_offset, out);
   const auto own_max = static_cast<std::size_t>(std::max(in.partition_max_bytes, 0));
-  const std::size_t bytes =
-      log->readable_bytes(in.fetch_offset, std::min(own_max, survey.bytes_left), survey.bytes == 0);
+  const std::size_t bytes = partition->log.readable_bytes(
+      in.fetch_offset, std::min(own_max, survey.bytes_left), survey.bytes == 0,
+      committed ? out.last_stable_offset : out.high_watermark);
   survey.bytes += bytes;
   survey.bytes_left -= std::min(bytes, survey.bytes_left);
-  return {log, bytes};
+  return {&partition->log, bytes};
 }
 
 void read_records(Context& context, const Request& request, std::span<const Grant> grants,
@@ -132,7 +154,8 @@ Survey survey_all(Context& context, const Request& request, Draft& draft) {
     Topic* topic = context.version >= kTopicIdsFrom ? context.cluster.find_topic(in.topic_id)
                                                     : context.cluster.find_topic(in.topic);
     for (std::size_t j = 0; j < in.partitions.size(); ++j) {
-      draft.grants[next++] = survey_one(context, topic, in.partitions[j], draft.outs[i][j], survey);
+      draft.grants[next++] = survey_one(context, request.isolation_level == kReadCommitted, topic,
+                                        in.partitions[j], draft.outs[i][j], survey);
     }
   }
   return survey;

@@ -9,6 +9,7 @@ using Response = wire::ListOffsetsResponse;
 using PartitionIn = Request::Partition;
 using PartitionOut = Response::Partition;
 
+constexpr std::int8_t kReadCommitted = 1;
 constexpr std::int64_t kLatest = -1;
 constexpr std::int64_t kEarliest = -2;
 constexpr std::int64_t kEarliestLocal = -4;
@@ -31,10 +32,11 @@ void find_record(const StoredBatch& stored, std::int64_t timestamp, PartitionOut
   }
 }
 
-void look_up(const Partition& partition, std::int64_t timestamp, PartitionOut& out) {
+void look_up(const Partition& partition, bool committed, std::int64_t timestamp,
+             PartitionOut& out) {
   out.leader_epoch = partition.leader_epoch;
   if (timestamp == kLatest) {
-    out.offset = partition.log.end_offset();
+    out.offset = committed ? partition.last_stable_offset() : partition.log.end_offset();
   } else if (timestamp == kEarliest || timestamp == kEarliestLocal) {
     out.offset = partition.log.start_offset();
   } else if (timestamp >= 0) {
@@ -45,7 +47,8 @@ void look_up(const Partition& partition, std::int64_t timestamp, PartitionOut& o
   }
 }
 
-void list_one(Context& context, std::string_view name, const PartitionIn& in, PartitionOut& out) {
+void list_one(Context& context, bool committed, std::string_view name, const PartitionIn& in,
+              PartitionOut& out) {
   const FaultPlan faults = context.partition_plan(name, in.partition_index);
   Topic* topic = context.cluster.find_topic(name);
   Partition* partition = topic == nullptr ? nullptr : topic->partition(in.partition_index);
@@ -57,7 +60,7 @@ void list_one(Context& context, std::string_view name, const PartitionIn& in, Pa
   } else if (partition->leader != context.node_id) {
     out.error_code = code_of(KafkaError::kNotLeaderOrFollower);
   } else {
-    look_up(*partition, in.timestamp, out);
+    look_up(*partition, committed, in.timestamp, out);
   }
 }
 
@@ -70,7 +73,8 @@ Reply handle(Context& context, const Request& request, Response& response) {
     topics[i].name = asked.name;
     const auto partitions = context.allocate<PartitionOut>(asked.partitions.size());
     for (std::size_t j = 0; j < partitions.size(); ++j) {
-      list_one(context, asked.name, asked.partitions[j], partitions[j]);
+      list_one(context, request.isolation_level == kReadCommitted, asked.name, asked.partitions[j],
+               partitions[j]);
     }
     topics[i].partitions = partitions;
   }

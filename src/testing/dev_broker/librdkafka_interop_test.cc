@@ -195,6 +195,41 @@ TEST(Librdkafka, ReadsBackCompressedBatches) {
   expect_consumer_sees(broker, kRecords / 10);
 }
 
+void must(rd_kafka_error_t* error) {
+  ASSERT_EQ(error, nullptr) << rd_kafka_error_string(error);
+}
+
+void send_range(rd_kafka_t* client, int begin, int end) {
+  must(rd_kafka_begin_transaction(client));
+  for (int i = begin; i < end; ++i) ASSERT_TRUE(send_one(client, i));
+}
+
+// librdkafka's consumer reads what is committed unless told otherwise.
+TEST(Librdkafka, SeesOnlyWhatItCommitted) {
+  constexpr int kFew = 600;
+  DevBroker broker({.nodes = 3, .topics = {{"t", kPartitions}}});
+  Fates fates;
+  const Client client = open_client(RD_KAFKA_PRODUCER,
+                                    {{"bootstrap.servers", broker.bootstrap()},
+                                     {"transactional.id", "interop"},
+                                     {"linger.ms", "2"},
+                                     {"retry.backoff.ms", "20"},
+                                     {"log_level", "0"}},
+                                    &fates);
+  must(rd_kafka_init_transactions(client.get(), kFlushMs));
+  send_range(client.get(), 0, kFew);
+  must(rd_kafka_commit_transaction(client.get(), kFlushMs));
+  send_range(client.get(), 5, 5 + kFew);
+  ASSERT_EQ(rd_kafka_flush(client.get(), kFlushMs), RD_KAFKA_RESP_ERR_NO_ERROR);
+  must(rd_kafka_abort_transaction(client.get(), kFlushMs));
+  send_range(client.get(), kFew, 2 * kFew);
+  must(rd_kafka_commit_transaction(client.get(), kFlushMs));
+  expect_consumer_sees(broker, 2 * kFew);
+  send_range(client.get(), 7, kFew);  // open: nothing of it is stable
+  ASSERT_EQ(rd_kafka_flush(client.get(), kFlushMs), RD_KAFKA_RESP_ERR_NO_ERROR);
+  expect_consumer_sees(broker, 2 * kFew);
+}
+
 // Runs `trouble` again and again until destroyed.
 class Trouble {
  public:

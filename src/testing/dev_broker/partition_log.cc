@@ -43,9 +43,9 @@ std::size_t PartitionLog::drop_oldest() {
 }
 
 std::size_t PartitionLog::readable_bytes(std::int64_t offset, std::size_t bytes_max,
-                                         bool one_at_least) const {
+                                         bool one_at_least, std::int64_t end) const {
   std::size_t taken = 0;
-  for (auto batch = find(offset); batch != batches_.end(); ++batch) {
+  for (auto batch = find(offset); batch != batches_.end() && batch->base_offset < end; ++batch) {
     const std::size_t size = batch->bytes.size();
     const bool fits = size <= bytes_max && taken <= bytes_max - size;
     if (!fits && (taken > 0 || !one_at_least)) break;

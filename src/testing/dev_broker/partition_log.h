@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -40,9 +41,10 @@ class PartitionLog {
 
   // Bytes of whole batches from the one that holds `offset`: as many as fit into `bytes_max`, or
   // the first alone when it does not fit and `one_at_least` is set, so that a reader with a small
-  // limit still gets on.
-  [[nodiscard]] std::size_t readable_bytes(std::int64_t offset, std::size_t bytes_max,
-                                           bool one_at_least) const;
+  // limit still gets on. None begins at `end` or behind it.
+  [[nodiscard]] std::size_t readable_bytes(
+      std::int64_t offset, std::size_t bytes_max, bool one_at_least,
+      std::int64_t end = std::numeric_limits<std::int64_t>::max()) const;
 
   // Appends `bytes`, an answer of readable_bytes for the same offset, to `out`.
   void read(std::int64_t offset, std::size_t bytes, std::vector<std::byte>& out) const;
