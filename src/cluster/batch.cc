@@ -224,7 +224,8 @@ bool Batch::replace_records(Codec codec, std::span<const std::byte> packed, Pool
   std::size_t room = kPageBytes - kFirstPageUsed;
   for (const Page* page = first_->next; page != nullptr; page = page->next) room += kPageBytes;
   for (Page* end = last_; room < packed.size(); room += kPageBytes, end = end->next) {
-    if ((end->next = pool.take_page()) == nullptr) {
+    end->next = pool.take_page();
+    if (end->next == nullptr) {
       pool.return_pages(mark->next);
       mark->next = nullptr;
       return false;

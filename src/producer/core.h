@@ -91,7 +91,8 @@ class Core {
   Result<void> flush(Patience& patience);
   Result<void> may_call() const;
   Error refusal_of(TransactionState state) const;
-  Result<void> ask_and_wait(TransactionDesk::Request request, Patience& patience);
+  Result<void> ask_and_wait(const TransactionDesk::Request& request, Patience& patience);
+  Error late_answer() const;
   Result<void> settle_transaction(Patience& patience);
 
   // --- io_loop.cc: the I/O thread

@@ -35,26 +35,31 @@ Error Core::refusal_of(State state) const {
 }
 
 // TimedOut: it goes on, and the same call finds it again.
-Result<void> Core::ask_and_wait(TransactionDesk::Request request, Patience& patience) {
+Result<void> Core::ask_and_wait(const TransactionDesk::Request& request, Patience& patience) {
   TransactionDesk& desk = engine_.transactions();
   std::optional<std::uint64_t> ticket;
-  std::optional<Result<void>> answer;
-  for (;;) {                                                             // bounded by the deadline
-    if (!ticket && !TransactionDesk::fits(request.ask, desk.state())) {  // it came through just now
-      if (auto late = desk.unclaimed(request.ask)) return std::move(*late);
-      return refusal_of(desk.state());
+  for (;;) {  // bounded by the deadline
+    if (!ticket) {
+      if (!TransactionDesk::fits(request.ask, desk.state())) {  // it came through just now
+        if (auto late = desk.unclaimed(request.ask)) return std::move(*late);
+        return refusal_of(desk.state());
+      }
+      ticket = desk.ask(request);
+      if (ticket) transport_->wake();
     }
-    if (!ticket && (ticket = desk.ask(request))) transport_->wake();
-    if (ticket && (answer = desk.answer(*ticket))) return std::move(*answer);
+    if (ticket) {
+      if (auto answer = desk.answer(*ticket)) return std::move(*answer);
+    }
     if (closed_.load(std::memory_order_relaxed)) return ErrorCode::Closed;
-    if (!patience.next(desk.changed())) {
-      const auto trouble = engine_.last_trouble();
-      return Error(ErrorCode::TimedOut,
-                   trouble.sentence.empty()
-                       ? "the coordinator did not answer in time; call again"
-                       : "the coordinator did not answer in time: " + trouble.sentence);
-    }
+    if (!patience.next(desk.changed())) return late_answer();
   }
+}
+
+Error Core::late_answer() const {
+  const std::string trouble = engine_.last_trouble().sentence;
+  return {ErrorCode::TimedOut, trouble.empty()
+                                   ? "the coordinator did not answer in time; call again"
+                                   : "the coordinator did not answer in time: " + trouble};
 }
 
 Result<void> Core::init_transactions(std::chrono::milliseconds deadline) {
@@ -91,7 +96,7 @@ Result<void> Core::send_offsets(std::span<const CommittedOffset> offsets,
       .ask = Ask::SendOffsets, .group = group, .offsets = {offsets.begin(), offsets.end()}};
   std::ranges::sort(request.offsets, {}, &CommittedOffset::topic);  // a request lists a topic once
   Patience patience(deadline);
-  return ask_and_wait(std::move(request), patience);
+  return ask_and_wait(request, patience);
 }
 
 Result<void> Core::commit_transaction(std::chrono::milliseconds deadline) {
