@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "testing/sanitizers.h"
 
 namespace spillway::wire {
 namespace {
@@ -101,7 +102,7 @@ TEST_P(EachCodec, SurvivesAnyDamage) {
   }
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(SPILL_ASAN) && !defined(SPILL_TSAN)  // they replace malloc
 std::size_t heap_bytes() {
   const struct mallinfo2 info = mallinfo2();
   return info.uordblks + info.hblkhd;
