@@ -43,19 +43,19 @@ std::vector<std::byte> packed(Compressor& compressor, std::span<const std::byte>
   return out;
 }
 
-std::string name_of(const testing::TestParamInfo<Compression>& test) {
+std::string name_of(const ::testing::TestParamInfo<Compression>& test) {
   const std::array names{"none", "gzip", "snappy", "lz4", "zstd"};
   return names[static_cast<std::size_t>(test.param.codec)] +
          (test.param.level < 0 ? std::string() : std::to_string(test.param.level));
 }
 
-class EachCodec : public testing::TestWithParam<Compression> {};
+class EachCodec : public ::testing::TestWithParam<Compression> {};
 INSTANTIATE_TEST_SUITE_P(Compression, EachCodec,
-                         testing::Values(Compression{Codec::Gzip}, Compression{Codec::Gzip, 1},
-                                         Compression{Codec::Gzip, 12}, Compression{Codec::Snappy},
-                                         Compression{Codec::Lz4}, Compression{Codec::Lz4, 9},
-                                         Compression{Codec::Zstd}, Compression{Codec::Zstd, 1},
-                                         Compression{Codec::Zstd, 19}),
+                         ::testing::Values(Compression{Codec::Gzip}, Compression{Codec::Gzip, 1},
+                                           Compression{Codec::Gzip, 12}, Compression{Codec::Snappy},
+                                           Compression{Codec::Lz4}, Compression{Codec::Lz4, 9},
+                                           Compression{Codec::Zstd}, Compression{Codec::Zstd, 1},
+                                           Compression{Codec::Zstd, 19}),
                          name_of);
 
 TEST_P(EachCodec, GivesBackWhatItTook) {
