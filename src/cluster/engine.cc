@@ -134,7 +134,8 @@ bool Engine::append(const StoredRecord& record, MonoTime now) noexcept {
 void Engine::pack(Batch& batch) noexcept {
   if (!batch.takes_records()) return;
   const Session* leader = batch.partition->leader;
-  const std::int16_t produce = leader == nullptr ? std::int16_t{-1} : leader->version(wire::ApiKey::kProduce);
+  const std::int16_t produce =
+      leader == nullptr ? std::int16_t{-1} : leader->version(wire::ApiKey::kProduce);
   if (produce >= kProduceMin && produce < kProduceWithZstd &&
       packer_.codec_of(topics_.name(batch.partition->topic)) == Codec::Zstd) {
     return batch.close();
