@@ -6,15 +6,6 @@ namespace {
 
 class RebuildTest : public BatchTest {
  protected:
-  void fill(Random& random) {
-    for (std::uint64_t i = 2 + random.below(100); i > 0; --i) {
-      const std::uint64_t kind = random.below(8);
-      ASSERT_TRUE(kind == 0   ? refer(768 + random.below(9'000))
-                  : kind == 1 ? borrow(random.below(3'000))
-                              : copy(random.below(random.below(4) == 0 ? 6'000 : 100)));
-    }
-  }
-
   struct Found {
     std::vector<std::string> values;
     std::vector<std::int64_t> times;
@@ -62,7 +53,7 @@ TEST_F(RebuildTest, HalvesHoldTheSameRecords) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
-    fill(random);
+    ASSERT_NO_FATAL_FAILURE(fill(random, 2 + random.below(100)));
     const std::size_t bytes_max = batch_->wire_size() / 2;
     const Found found = take(batch_->rebuild({}, bytes_max, {}, *pool_));
     ASSERT_EQ(found.values, values_);
@@ -81,7 +72,7 @@ TEST_F(RebuildTest, LeavesOutWhatItIsTold) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
-    fill(random);
+    ASSERT_NO_FATAL_FAILURE(fill(random, 2 + random.below(100)));
     std::vector<std::int32_t> omit;
     std::vector<std::string> left;
     for (std::size_t i = 0; i < values_.size(); ++i) {

@@ -45,12 +45,7 @@ TEST_F(BatchTest, RandomMixesAreSound) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
-    for (std::uint64_t i = 1 + random.below(400); i > 0; --i) {
-      const std::uint64_t kind = random.below(8);
-      ASSERT_TRUE(kind == 0   ? refer(768 + random.below(5'000))
-                  : kind == 1 ? borrow(random.below(3'000))
-                              : copy(random.below(random.below(4) == 0 ? 6'000 : 100)));
-    }
+    ASSERT_NO_FATAL_FAILURE(fill(random, 1 + random.below(400)));
     batch_->seal(kIdentity, 3);
     expect_sound(3);
     ASSERT_FALSE(HasFailure());

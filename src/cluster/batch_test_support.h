@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "cluster/batch.h"
 #include "cluster/partition.h"
 #include "cluster/record.h"
@@ -78,6 +79,16 @@ class BatchTest : public ::testing::Test {
     const std::span<const std::byte> parts[] = {
         {first, last}, std::as_bytes(std::span(value)), {last, end}};
     return own(parts, *block, value);
+  }
+
+  // Records of every kind and of many sizes.
+  void fill(Random& random, std::uint64_t records) {
+    for (; records > 0; --records) {
+      const std::uint64_t kind = random.below(8);
+      ASSERT_TRUE(kind == 0   ? refer(768 + random.below(9'000))
+                  : kind == 1 ? borrow(random.below(3'000))
+                              : copy(random.below(random.below(4) == 0 ? 6'000 : 100)));
+    }
   }
 
   bool own(std::span<const std::span<const std::byte>> parts, const Block& block,

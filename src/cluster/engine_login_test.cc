@@ -220,8 +220,7 @@ TEST(Login, RenewingUnderLoadCostsNoRetryAndNoConnection) {
     shape.nodes = 1;
     shape.records = 3000;
     shape.storm = 8s;
-    shape.stormy = shape.evicts = shape.rejects = shape.compacted = shape.remakes = false;
-    shape.message_bytes_max = 1'048'588;
+    shape = peaceful(shape);
     Simulation simulation(seed, shape);
     simulation.run();
     simulation.check();

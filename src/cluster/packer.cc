@@ -69,18 +69,15 @@ void Packer::pack(Batch& batch, std::string_view topic, Pool& pool) noexcept {
   batch.close();
   if (choices_.empty()) return;
   const Choice* choice = find(wanted(topic));
-  const std::size_t size = batch.records_size();
-  if (choice == nullptr || size > input_max_) return;
+  if (choice == nullptr || batch.records_size() > input_max_) return;
   if (thread_ != nullptr) {
     batch.packing = true;
     batch.packer_choice = static_cast<std::uint8_t>(choice - choices_.data());
     waiting_.push_back(batch);
     return feed();
   }
-  batch.copy_records(input_.get());
-  const std::size_t packed =
-      choice->compressor->pack({input_.get(), size}, {output_.get(), wire::packed_size_max(size)});
-  if (packed == 0 || packed >= size) return;
+  const std::size_t packed = pack_records(batch, *choice->compressor, input_.get(), output_.get());
+  if (packed == 0) return;
   // Without a page the records go out as they are.
   (void)batch.replace_records(choice->compression.codec, {output_.get(), packed}, pool);
 }

@@ -62,12 +62,7 @@ TEST_P(PackerTest, RandomMixesAreSoundWhateverTheyBecome) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
-    for (std::uint64_t i = 1 + random.below(200); i > 0; --i) {
-      const std::uint64_t kind = random.below(8);
-      ASSERT_TRUE(kind == 0   ? refer(768 + random.below(5'000))
-                  : kind == 1 ? borrow(random.below(3'000))
-                              : copy(random.below(random.below(4) == 0 ? 6'000 : 100)));
-    }
+    ASSERT_NO_FATAL_FAILURE(fill(random, 1 + random.below(200)));
     packer_.pack(*batch_, "topic", *pool_);
     batch_->seal(kIdentity, 3);
     expect_sound(3);

@@ -4,6 +4,14 @@
 
 namespace spillway {
 
+std::size_t pack_records(const Batch& batch, wire::Compressor& compressor, std::byte* input,
+                         std::byte* output) noexcept {
+  const std::size_t size = batch.records_size();
+  batch.copy_records(input);
+  const std::size_t packed = compressor.pack({input, size}, {output, wire::packed_size_max(size)});
+  return packed < size ? packed : 0;
+}
+
 PackerThread::PackerThread(std::size_t input_max, Transport& transport)
     : input_max_(input_max),
       transport_(transport),
@@ -99,13 +107,11 @@ PackerThread::Place* PackerThread::next_given() noexcept {
 
 void PackerThread::run() noexcept {
   while (Place* const place = next_given()) {
-    const std::size_t size = place->batch->records_size();
-    place->batch->copy_records(input_.get());
-    const std::size_t packed = place->compressor->pack(
-        {input_.get(), size}, {place->output.get(), wire::packed_size_max(size)});
+    const std::size_t packed =
+        pack_records(*place->batch, *place->compressor, input_.get(), place->output.get());
     {
       const std::lock_guard lock(mutex_);
-      place->packed = packed < size ? packed : 0;
+      place->packed = packed;
       place->state = State::Done;
       turn_ = (turn_ + 1) % places_.size();
     }

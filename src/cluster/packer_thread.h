@@ -23,6 +23,11 @@
 
 namespace spillway {
 
+// Gathers the records of a closed batch into `input` and packs them into `output`, which has
+// packed_size_max bytes for them. Returns the packed size; 0: it did not get smaller.
+[[nodiscard]] std::size_t pack_records(const Batch& batch, wire::Compressor& compressor,
+                                       std::byte* input, std::byte* output) noexcept;
+
 class PackerThread {
  public:
   static constexpr std::size_t kStackBytes = 256 * kKiB;
